@@ -63,24 +63,8 @@ class Limiter:
 
     async def spend(self, context: Context, cost: int) -> float | None:
         """Take a cost from the caller's buckets; None if it was there, else seconds to wait."""
-        key = context.caller.key_id
         context.cost += cost
-        if not context.caller.is_publishable:
-            return self._spend({key: self._secret_key}, cost)
-        address = f"{key} {network(context.address)}"
-        return self._spend({address: ADDRESS, key: PUBLISHABLE_KEY}, cost)
-
-    def left(self, context: Context) -> "Allowance":
-        """Return what the caller has left of the bucket that empties first."""
-        key, now = context.caller.key_id, self._clock()
-        buckets = {key: self._secret_key}
-        if context.caller.is_publishable:
-            buckets = {f"{key} {network(context.address)}": ADDRESS}
-        ((name, bucket),) = buckets.items()
-        return Allowance(bucket, self._in(name, bucket, now))
-
-    def _spend(self, buckets: dict[str, Bucket], cost: int) -> float | None:
-        now = self._clock()
+        buckets, now = self._buckets(context), self._clock()
         left = {name: self._in(name, bucket, now) for name, bucket in buckets.items()}
         # An operation dearer than a full bucket passes when it is full, and is paid off afterwards.
         wait = max(
@@ -92,6 +76,24 @@ class Limiter:
         if len(self._left) > BUCKETS_MAX:
             self._forget()
         return wait if wait > 0 else None
+
+    def left(self, context: Context) -> Allowance:
+        """Return what the caller has left, of the bucket with the least in it."""
+        now = self._clock()
+        return min(
+            (
+                Allowance(bucket, self._in(name, bucket, now))
+                for name, bucket in self._buckets(context).items()
+            ),
+            key=lambda each: each.left,
+        )
+
+    def _buckets(self, context: Context) -> dict[str, Bucket]:
+        """Return the buckets that the caller takes from, by their names."""
+        key = context.caller.key_id
+        if not context.caller.is_publishable:
+            return {key: self._secret_key}
+        return {f"{key} {network(context.address)}": ADDRESS, key: PUBLISHABLE_KEY}
 
     def _in(self, name: str, bucket: Bucket, now: float) -> float:
         left, since, _ = self._left.get(name, (float(bucket.cost_max), now, bucket))
