@@ -118,6 +118,44 @@ class Connections:
         return any(known in network for network in self._proxies)
 
 
+class JoinedWrites:
+    """A transport that sends the head of an answer together with the body that follows at once.
+
+    Each write is a way into the kernel, and wakes the client. A head that nothing follows at once,
+    as of a stream, is sent by the next round of the loop.
+    """
+
+    __slots__ = ("_head", "_is_begun", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._head = b""
+        self._is_begun = False
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the transport in everything else."""
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Write, or keep the head for a moment."""
+        if self._is_begun:
+            head, self._head = self._head, b""
+            self._transport.write(head + data if head else data)
+            return
+        self._is_begun, self._head = True, data
+        self._loop.call_soon(self._flush)
+
+    def close(self) -> None:
+        """Send what was kept, and close."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol with time-outs; `bounded` makes the class that a server takes."""
 
@@ -164,6 +202,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._body_since, self._body_bytes = self.loop.time(), 0
         self._arm(self._body_since + self.known.limits.body_seconds)
         super().on_headers_complete()
+        if self.cycle is not None:  # not for a WebSocket
+            self.cycle.transport = JoinedWrites(self.transport, self.loop)  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
         """Count the body."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -14,6 +15,8 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
 from starlette_compress import CompressMiddleware, remove_compress_type
 
 from hub.access.keys import Scope
@@ -49,9 +52,12 @@ SESSION_SECONDS = 12 * 3600
 remove_compress_type(EVENT_STREAM)
 # Each costs about 0.1 ms for 10 kB. Pages of the console are left as they are: they bear tokens
 # beside texts of others, whose lengths compression would give away (BREACH).
-_COMPRESSED = Middleware(
-    CompressMiddleware, minimum_size=1_400, gzip_level=4, brotli_quality=4, zstd_level=3
-)
+_COMPRESSION: dict[str, Any] = {
+    "minimum_size": 1_400,
+    "gzip_level": 4,
+    "brotli_quality": 4,
+    "zstd_level": 3,
+}
 
 
 @asynccontextmanager
@@ -71,6 +77,26 @@ class Parts:
     """What runs while the application runs: the jobs, in a process that also works."""
     stopping: asyncio.Event | None = None
     """Set when the process is to end: streams end too."""
+
+
+class _Hub(Starlette):
+    """The application, with a short way to the endpoint of GraphQL.
+
+    Routing and its wrappers would take longer than to find a unit.
+    """
+
+    def __init__(self, plain: ASGIApp, compressed: ASGIApp, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._plain, self._compressed = plain, compressed
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        """Serve one request, socket or lifespan."""
+        if scope["type"] != "http" or scope["path"] != "/graphql":
+            await super().__call__(scope, receive, send)
+        elif any(name == b"accept-encoding" for name, _ in scope["headers"]):
+            await self._compressed(scope, receive, send)
+        else:
+            await self._plain(scope, receive, send)
 
 
 def create_app(parts: Parts) -> Starlette:
@@ -105,10 +131,14 @@ def create_app(parts: Parts) -> Starlette:
         same_site="lax",
         https_only=parts.settings.public_url.startswith("https://"),
     )
-    return Starlette(
+    hosts = parts.settings.host_names()
+    compressed = CompressMiddleware(endpoint, **_COMPRESSION)
+    return _Hub(
+        Hygiene(endpoint, hosts=hosts),
+        Hygiene(compressed, hosts=hosts),
         routes=[
             Route("/", lambda _: RedirectResponse("/console/")),
-            Route("/graphql", endpoint, middleware=[_COMPRESSED]),
+            Route("/graphql", compressed),  # under a root path
             WebSocketRoute("/graphql", endpoint),
             *schema_files.routes(),
             Route("/openapi.json", openapi),
@@ -119,7 +149,7 @@ def create_app(parts: Parts) -> Starlette:
             Route("/readyz", _ready(parts.database)),
             Mount("/console", routes=console.routes(), middleware=[session]),
         ],
-        middleware=[Middleware(Hygiene, hosts=parts.settings.host_names())],
+        middleware=[Middleware(Hygiene, hosts=hosts)],
         lifespan=lifespan,
         exception_handlers=dict.fromkeys(TROUBLES, _try_again),
     )

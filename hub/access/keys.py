@@ -18,6 +18,7 @@ from hub.storage.sql import Transaction
 
 PREFIX = "shk_"
 PUBLISHABLE_PREFIX = "shp_"
+CHANGED = "keys"  # topic that a new or revoked key wakes
 ORIGINS_MAX = 20  # of one publishable key
 
 
@@ -98,13 +99,14 @@ def create(
     if (client is None) == (Scope.CLIENT in wanted):
         raise InvalidInput("a key of the scope client names its client", field="client")
     client_id = reference(tx, "client", "code", client)["id"] if client is not None else None
+    tx.wake(CHANGED)
     key_id, secret = new_id(), PREFIX + secrets.token_urlsafe(32)
     tx.run(
         "INSERT INTO api_key(id, name, digest, scopes, client_id, created_at) "
         "VALUES(:id, :name, :digest, :scopes, :client, :now)",
         id=key_id,
         name=name,
-        digest=_digest(secret),
+        digest=digest(secret),
         scopes=orjson.dumps([str(scope) for scope in wanted]).decode(),
         client=client_id,
         now=micros(now),
@@ -125,13 +127,14 @@ def create_publishable(
     allowed = [web_origins.checked(each) for each in origins]
     if not 0 < len(set(allowed)) <= ORIGINS_MAX:
         raise InvalidInput(f"name 1 to {ORIGINS_MAX} origins", field="origins")
+    tx.wake(CHANGED)
     key_id, secret = new_id(), PUBLISHABLE_PREFIX + secrets.token_urlsafe(24)
     tx.run(
         "INSERT INTO api_key(id, name, digest, scopes, origins, created_at) "
         "VALUES(:id, :name, :digest, :scopes, :origins, :now)",
         id=key_id,
         name=name,
-        digest=_digest(secret),
+        digest=digest(secret),
         scopes=orjson.dumps([str(Scope.CARTS)]).decode(),
         origins=orjson.dumps(sorted(set(allowed))).decode(),
         now=micros(now),
@@ -152,6 +155,7 @@ def origins(tx: Transaction) -> frozenset[str]:
 def revoke(tx: Transaction, key_id: str, now: datetime) -> None:
     """Revoke a key; raises UnknownReference."""
     reference(tx, "api_key", "id", key_id)
+    tx.wake(CHANGED)
     tx.run(
         "UPDATE api_key SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL",
         id=key_id,
@@ -197,7 +201,12 @@ def listed(tx: Transaction) -> list[ListedKey]:
 
 def caller(tx: Transaction, secret: str) -> Caller | None:
     """Return the caller of a secret; None if it is unknown or revoked."""
-    return _caller(tx, "api_key.digest = :value", _digest(secret))
+    return caller_by_digest(tx, digest(secret))
+
+
+def caller_by_digest(tx: Transaction, secret_digest: str) -> Caller | None:
+    """Return the caller of a secret by its digest."""
+    return _caller(tx, "api_key.digest = :value", secret_digest)
 
 
 def caller_by_id(tx: Transaction, key_id: str) -> Caller | None:
@@ -222,6 +231,7 @@ def _caller(tx: Transaction, condition: str, value: str) -> Caller | None:
     return Caller(row["id"], row["name"], scopes, row["client_id"], row["client"], allowed)
 
 
-def _digest(secret: str) -> str:
+def digest(secret: str) -> str:
+    """Return what is stored of a secret."""
     # A secret has 256 random bits: a plain digest can not be searched, and costs microseconds.
     return hashlib.sha256(secret.encode()).hexdigest()

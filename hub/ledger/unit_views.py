@@ -75,12 +75,7 @@ def units(
 
     Of `identifiers` those that name no unit, or several, are left out.
     """
-    wanted = Filter()
-    wanted.add("unit.id > :after", after=after)
-    wanted.add("unit.client_id = :client", client=client)
-    wanted.add("product.sku = :sku", sku=sku)
-    wanted.add("unit.status = :status", status=status)
-    wanted.add("location.code = :location", location=location)
+    wanted = wanted_units(client=client, after=after, sku=sku, status=status, location=location)
     wanted.add(
         "unit.order_line_id IN (SELECT id FROM order_line WHERE order_id = :order_id)",
         order_id=order,
@@ -104,6 +99,24 @@ def units(
         limit=page_size(first) + 1,
         **wanted.values,
     )
+
+
+def wanted_units(
+    *,
+    after: str | None,
+    sku: str | None = None,
+    status: str | None = None,
+    location: str | None = None,
+    client: str | None = None,
+) -> Filter:
+    """Return the conditions of a list of units; `location` is the code of the very place."""
+    wanted = Filter()
+    wanted.add("unit.id > :after", after=after)
+    wanted.add("unit.client_id = :client", client=client)
+    wanted.add("product.sku = :sku", sku=sku)
+    wanted.add("unit.status = :status", status=status)
+    wanted.add("location.code = :location", location=location)
+    return wanted
 
 
 def identifiers(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[IdentifierRow]]:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, TypeVar, cast, get_type_hints
 
 import orjson
 import psycopg
+from psycopg.rows import tuple_row
 
 # A row whose shape is not declared; read only. Declared shapes: `hub.storage.rows`.
 Row = Mapping[str, Any]
@@ -85,6 +86,10 @@ class Transaction(ABC):
         """Return all rows of a statement."""
 
     @abstractmethod
+    def tuples(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Return all rows of a statement as bare tuples, in the order of its columns."""
+
+    @abstractmethod
     def run(self, statement: str, **values: Any) -> int:
         """Execute a statement and return how many rows it touched."""
 
@@ -143,6 +148,9 @@ class SqliteTransaction(Transaction):
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
+    def tuples(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        return self._connection.execute(for_sqlite(statement), _bind_sqlite(values)).fetchall()
+
     def run(self, statement: str, **values: Any) -> int:
         return self._connection.execute(for_sqlite(statement), _bind_sqlite(values)).rowcount
 
@@ -179,6 +187,10 @@ class PostgresTransaction(Transaction):
         answered = cursor.pgresult is not None and cursor.pgresult.nfields > 0
         return cursor.fetchall() if answered else []
 
+    def tuples(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        cursor = self._connection.cursor(row_factory=tuple_row)
+        return self._execute(*_bound(statement, values), cursor=cursor).fetchall()
+
     def run(self, statement: str, **values: Any) -> int:
         return self._execute(*_bound(statement, values)).rowcount
 
@@ -214,14 +226,17 @@ class PostgresTransaction(Transaction):
         if self._queued:
             self._execute(*self._queued.pop())
 
-    def _execute(self, query: bytes, values: Parameters) -> psycopg.Cursor[Row]:
+    def _execute(
+        self, query: bytes, values: Parameters, cursor: "psycopg.Cursor[Any] | None" = None
+    ) -> psycopg.Cursor[Any]:
         queued, self._queued = self._queued, []
+        by = self._connection if cursor is None else cursor
         if not queued:
-            return self._connection.execute(query, values)
+            return by.execute(query, values)
         with self._connection.pipeline():
             for before in queued:
                 self._connection.execute(*before)
-            return self._connection.execute(query, values)
+            return by.execute(query, values)
 
 
 def _bound(statement: str, values: Mapping[str, Any]) -> tuple[bytes, Parameters]:

@@ -11,6 +11,7 @@ from tests.benchmarks.lookup_http import lookup_http
 from tests.benchmarks.lookup_scale import lookup_scale
 from tests.benchmarks.push_latency import push_latency, push_latency_loaded
 from tests.benchmarks.push_throughput import push_throughput
+from tests.benchmarks.queries_http import queries_http
 from tests.benchmarks.receive_bulk import receive_100k, receive_bulk
 from tests.benchmarks.reconciling import reconcile_1m, reconcile_100k
 from tests.benchmarks.scan_concurrent import scan_concurrent
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "receive_100k": receive_100k,
     "import_100k": import_100k,
     "lookup_http": lookup_http,
+    "queries_http": queries_http,
     "lookup_scale": lookup_scale,
     "hold_ship_concurrent": hold_ship_concurrent,
     "hold_ship_steady": hold_ship_steady,

@@ -168,6 +168,17 @@ def plain_server() -> Iterator[Server]:
 
 
 @contextmanager
+def handwritten_server(ground: Ground, processes: int) -> Iterator[Server]:
+    """Run the yardsticks of `tests.benchmarks.handwritten` on a database."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "tests.benchmarks.handwritten:app"]
+    options = ["--port", str(port), "--log-level", "warning", "--workers", str(processes)]
+    environment = {"SERIAL_HUB_DATABASE": ground.url}
+    with _process([*command, *options], port, "/healthz", environment) as server:
+        yield server
+
+
+@contextmanager
 def _process(
     command: Sequence[str], port: int, ready: str, environment: dict[str, str]
 ) -> Iterator[Server]:

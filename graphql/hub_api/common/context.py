@@ -137,6 +137,10 @@ class Context:
         """Run a short read."""
         return await self.database.read(work)
 
+    async def read_once(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run a short read of one statement."""
+        return await self.database.read_once(work)
+
     async def write(self, work: Callable[[Transaction], Result]) -> Result:
         """Run a piece of work that writes: all of it, or nothing."""
         return await self.database.write(work)

@@ -38,6 +38,7 @@ from graphql.execution import Executor
 from graphql.execution.collect_fields import FieldDetails, collect_fields, collect_subfields
 from graphql.pyutils import Path
 
+from hub_api.engine.direct import Direct, direct_of
 from hub_api.engine.plan_objects import (
     Bail,
     Complete,
@@ -226,8 +227,9 @@ class Planner:
         self._document, self._operation = document, operation
         self._plans: dict[tuple[object, ...], Plan] = {}
         self._switches: tuple[str, ...] | None = None
-        self._uses = self._bails = 0
+        self._uses = self._bails = self._direct_bails = 0
         self._usable = operation.operation is OperationType.QUERY
+        self._direct: Direct | None = None
 
     def plan(self, executor: Executor[Any]) -> Plan | None:
         """Return the plan for these variables, if there is to be one."""
@@ -243,15 +245,28 @@ class Planner:
             plan = self._plans.get(key)
             if plan is None and len(self._plans) < PLANS_MAX:
                 plan = self._plans[key] = Plan(executor)
+                self._direct = None if self._switches else direct_of(executor)
         except Unsupported:
             self._usable = False
             return None
         return plan
 
+    def direct(self) -> Direct | None:
+        """Return how it is answered without graphql-core, from its third use on, if it can be."""
+        if self._direct is not None:
+            self._uses += 1
+        return self._direct
+
     def bailed(self) -> None:
         """Note that a plan had to give up."""
         self._bails += 1
         self._usable = self._bails <= BAILS_FREE + self._uses // 4
+
+    def bailed_directly(self) -> None:
+        """Note that an answer from columns had to give up: too often, and it is not tried again."""
+        self._direct_bails += 1
+        if self._direct_bails > BAILS_FREE + self._uses // 4:
+            self._direct = None
 
 
 class _Directives(Visitor):

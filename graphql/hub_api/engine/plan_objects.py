@@ -33,7 +33,7 @@ INT_MAX = 2**31
 KINDS_MAX = 64
 
 #: Python types whose values these scalars hand on as they are; numbers are looked at one by one.
-_AS_IS: dict[object, type] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
+AS_IS: dict[object, type] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
 
 #: Completes a value for the answer: value, execution, path and Info of its field.
 Complete = Callable[[Any, "Run", Path | None, Any], Any]
@@ -151,7 +151,7 @@ class ObjectPlan:
         self._some = tuple(
             coercion
             for coercion, leaf in zip(self._all, leaves, strict=True)
-            if leaf.type not in _AS_IS
+            if leaf.type not in AS_IS
         )
         # Combinations of Python types that were found to need no coercion at all.
         self._good: set[tuple[type, ...]] = set()
@@ -179,7 +179,7 @@ class ObjectPlan:
     def _careful(self, kinds: tuple[type, ...]) -> tuple[_Coercion, ...]:
         """Return every coercion, unless these types need only some: then remember that."""
         for kind, leaf in zip(kinds, self._leaves, strict=True):
-            expected = _AS_IS.get(leaf.type)
+            expected = AS_IS.get(leaf.type)
             if expected is not None and kind is not expected:
                 if kind is type(None) and leaf.nullable:
                     continue
@@ -192,7 +192,7 @@ class ObjectPlan:
 def coercion(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
     """Return what brings a value of this type into the answer, as graphql-core would."""
     coerce = leaf.coerce_output_value
-    expected = _AS_IS.get(leaf)
+    expected = AS_IS.get(leaf)
 
     def integer(value: Any) -> Any:
         return value if type(value) is int and -INT_MAX <= value < INT_MAX else other(value)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from secrets import token_hex
+from random import getrandbits
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -137,7 +137,7 @@ def request_id(scope: Scope, headers: Headers) -> str:
     known = state.get("request_id")
     if known is None:
         given = headers.get(b"x-request-id", b"").decode("latin-1")
-        known = given if _REQUEST_ID.fullmatch(given) else token_hex(8)
+        known = given if _REQUEST_ID.fullmatch(given) else f"{getrandbits(64):016x}"
         state["request_id"] = known
     return str(known)
 

@@ -40,10 +40,12 @@ class Access:
         self._private_webhooks = private_webhooks
         self._stock_changes = StockChanges(database)
         self._active: dict[str, tuple[bool, float]] = {}
+        self._callers: dict[str, tuple[Caller, int, float]] = {}
 
     async def by_request(self, request: Request) -> Context:
         """Find the caller by ``Authorization: Bearer``, or raise Unauthenticated."""
-        return await self._opened(request, request.headers.get("authorization"))
+        header = dict(request.scope["headers"]).get(b"authorization", b"")
+        return await self._opened(request, header.decode("latin-1"))
 
     async def by_socket(self, socket: WebSocket, parameters: Mapping[str, Any]) -> Context:
         """Find the caller by the socket's header, or by ``authorization`` in connection_init."""
@@ -69,11 +71,13 @@ class Access:
 
     async def _opened(self, connection: HTTPConnection, header: str | None) -> Context:
         caller = await self._caller(_bearer(header))
-        check_origin(caller, connection.headers.get("origin"))
+        headers = dict(connection.scope["headers"])
+        check_origin(caller, _text(headers.get(b"origin")))
         context = self.of(caller)
-        context.address = connection.client.host if connection.client else ""
+        client = connection.scope.get("client")
+        context.address = client[0] if client else ""
         context.is_key_active = lambda: self._is_active(caller.key_id)
-        context.resume_after = connection.headers.get("last-event-id")
+        context.resume_after = _text(headers.get(b"last-event-id"))
         return context
 
     async def _is_active(self, key_id: str) -> bool:
@@ -101,10 +105,25 @@ class Access:
         )
 
     async def _caller(self, secret: str) -> Caller:
-        caller = await self.by_secret(secret)
+        """Return the caller of a secret; remembered until a key changes, and for KEY_SECONDS."""
+        digest = keys.digest(secret)
+        mark, now = self._database.mark(keys.CHANGED), monotonic()
+        known = self._callers.get(digest)
+        if known is not None and mark is not None and known[1] == mark and known[2] > now:
+            return known[0]
+        caller = await self._database.read_once(lambda tx: keys.caller_by_digest(tx, digest))
         if caller is None:
+            self._callers.pop(digest, None)
             raise Unauthenticated("This API key is not known, or was revoked.")
+        if mark is not None:
+            if len(self._callers) > KEYS_KNOWN_MAX:
+                self._callers.clear()
+            self._callers[digest] = (caller, mark, now + KEY_SECONDS)
         return caller
+
+
+def _text(header: bytes | None) -> str | None:
+    return None if header is None else header.decode("latin-1")
 
 
 def check_origin(caller: Caller, origin: str | None) -> None:

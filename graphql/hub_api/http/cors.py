@@ -45,7 +45,9 @@ class CrossOrigin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a preflight request, or add the headers to an answer."""
-        origin = dict(scope["headers"]).get(b"origin") if scope["type"] == "http" else None
+        origin = None
+        if scope["type"] == "http":
+            origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
         if origin is None or not await self._origins.includes(origin):
             await self._app(scope, receive, send)
             return

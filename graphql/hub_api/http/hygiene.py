@@ -7,7 +7,6 @@ files that name their version. A client that hangs up leaves no traceback.
 
 from collections.abc import Sequence
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 #: Asked by whoever watches the machine, by its address.
 WATCHED = ("/healthz", "/readyz")
 MISDIRECTED = 421
+KEPT = frozenset({b"etag", b"cache-control"})  # an answer that says itself how long it may be kept
 
 
 class Hygiene:
@@ -35,10 +35,13 @@ class Hygiene:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.setdefault("x-content-type-options", "nosniff")
-                if "etag" not in headers:
-                    headers.setdefault("cache-control", "no-store")
+                headers = list(message["headers"])
+                names = {name for name, _ in headers}
+                if b"x-content-type-options" not in names:
+                    headers.append((b"x-content-type-options", b"nosniff"))
+                if not names & KEPT:
+                    headers.append((b"cache-control", b"no-store"))
+                message["headers"] = headers
             await send(message)
 
         try:

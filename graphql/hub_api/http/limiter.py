@@ -64,7 +64,10 @@ class Limiter:
     async def spend(self, context: Context, cost: int) -> float | None:
         """Take a cost from the caller's buckets; None if it was there, else seconds to wait."""
         context.cost += cost
-        buckets, now = self._buckets(context), self._clock()
+        now = self._clock()
+        if context.caller.origins is None:
+            return self._spend_one(context.caller.key_id, cost, now)
+        buckets = self._buckets(context)
         left = {name: self._in(name, bucket, now) for name, bucket in buckets.items()}
         # An operation dearer than a full bucket passes when it is full, and is paid off afterwards.
         wait = max(
@@ -77,9 +80,22 @@ class Limiter:
             self._forget()
         return wait if wait > 0 else None
 
+    def _spend_one(self, name: str, cost: int, now: float) -> float | None:
+        """Take a cost from the only bucket of a secret key."""
+        bucket = self._secret_key
+        left = self._in(name, bucket, now)
+        lacking = (cost if cost < bucket.cost_max else bucket.cost_max) - left
+        self._left[name] = (left if lacking > 0 else left - cost, now, bucket)
+        if len(self._left) > BUCKETS_MAX:
+            self._forget()
+        return lacking / bucket.cost_per_second if lacking > 0 else None
+
     def left(self, context: Context) -> Allowance:
         """Return what the caller has left, of the bucket with the least in it."""
         now = self._clock()
+        if context.caller.origins is None:
+            name, bucket = context.caller.key_id, self._secret_key
+            return Allowance(bucket, self._in(name, bucket, now))
         return min(
             (
                 Allowance(bucket, self._in(name, bucket, now))

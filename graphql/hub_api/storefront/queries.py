@@ -21,6 +21,7 @@ from hub_api.catalogue.types import (
     LocationStock,
 )
 from hub_api.common.context import Info
+from hub_api.storefront.columns import AVAILABILITY_SOURCE, SKUS_MAX
 from hub_api.storefront.types import (
     ConditionStock,
     OrderStatus,
@@ -30,7 +31,6 @@ from hub_api.storefront.types import (
     day,
 )
 
-SKUS_MAX = 200
 STAFF = (Scope.SCANNER, Scope.POS, Scope.OPS)
 
 
@@ -128,7 +128,7 @@ class StorefrontQuery:
 
     @strawberry.field(
         description="Stock that a shop may sell, by SKU as asked; null for an unknown SKU.",
-        metadata={"cost": 5},
+        metadata={"cost": 5, "direct": AVAILABILITY_SOURCE},
     )
     async def availability(
         self,

@@ -12,6 +12,7 @@ from hub.storage.sql import Row, Transaction
 from hub_api.common.context import Info
 from hub_api.common.paging import Connection, page, position
 from hub_api.engine.stored import each
+from hub_api.units.columns import UNIT_SOURCE, UNITS_SOURCE
 from hub_api.units.types import STAFF, Unit, UnitEvent, UnitFieldInput
 
 IDENTIFIERS_MAX = 200
@@ -22,7 +23,8 @@ class UnitQuery:
     """Reading units."""
 
     @strawberry.field(
-        description="One unit by its id, its serial in any writing, or another identifier."
+        description="One unit by its id, its serial in any writing, or another identifier.",
+        metadata={"direct": UNIT_SOURCE},
     )
     async def unit(self, info: Info, identifier: str, sku: str | None = None) -> Unit | None:
         """Find one unit; null if there is none."""
@@ -32,7 +34,9 @@ class UnitQuery:
         found = info.context.own(row)
         return Unit.of(found) if found else None
 
-    @strawberry.field(description="Units that fit all of the filters.")
+    @strawberry.field(
+        description="Units that fit all of the filters.", metadata={"direct": UNITS_SOURCE}
+    )
     async def units(
         self,
         info: Info,

@@ -45,7 +45,12 @@ class Signals:
 
     def __init__(self) -> None:
         self._waiting: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
+        self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
+
+    def count(self, topic: str) -> int | None:
+        """Return how often a topic was woken since somebody first asked; None: not known now."""
+        return self._counts.setdefault(topic, 0)
 
     @contextmanager
     def listen(self, *topics: str) -> Iterator[asyncio.Event]:
@@ -63,7 +68,11 @@ class Signals:
 
     def send(self, topics: Iterable[str]) -> None:
         """Set the events of all who wait for one of the topics; any thread may call it."""
+        topics = set(topics)
         with self._lock:
+            for topic in topics:
+                if topic in self._counts:
+                    self._counts[topic] += 1
             entries = {entry for topic in topics for entry in self._waiting.get(topic, ())}
         for loop, event in entries:
             with suppress(RuntimeError):  # the loop is closing; nobody waits there any more
@@ -111,6 +120,17 @@ class Database(ABC):
     @abstractmethod
     async def read(self, work: Work[Result]) -> Result:
         """Run a short, indexed read on one consistent picture."""
+
+    @abstractmethod
+    async def read_once(self, work: Work[Result]) -> Result:
+        """Run a short read of one statement, which is a consistent picture by itself."""
+
+    @abstractmethod
+    def mark(self, topic: str) -> int | None:
+        """Return a number that stays the same while no commit woke a topic; None: not known now.
+
+        Another commit may change it, too.
+        """
 
     async def report(self, work: Work[Result]) -> Result:
         """Run a long read in a thread of its own; it holds up nobody."""

@@ -37,6 +37,7 @@ class ClusterSignals(Signals):
         self._heard_of: set[str] = set()  # every topic that somebody here has waited for
         self._changed = threading.Condition()
         self._closed = False
+        self._hears = False  # other processes, just now
         self._threads: dict[str, threading.Thread] = {}
 
     @contextmanager
@@ -46,6 +47,16 @@ class ClusterSignals(Signals):
         self._begin("listener", self._listen)
         with super().listen(*topics) as event:
             yield event
+
+    def count(self, topic: str) -> int | None:
+        """Return how often a topic was woken, here or elsewhere; None while others are not heard.
+
+        The first call begins to listen.
+        """
+        if topic not in self._heard_of:
+            self._heard_of.add(topic)
+            self._begin("listener", self._listen)
+        return super().count(topic) if self._hears else None
 
     def send(self, topics: Iterable[str]) -> None:
         """Wake those who wait here at once, and the other processes soon."""
@@ -107,9 +118,11 @@ class ClusterSignals(Signals):
                     connection.execute(f"LISTEN {CHANNEL}".encode())
                     if was_deaf:
                         super().send(self._heard_of.copy())  # it may have missed something
+                    self._hears = True
                 for notice in connection.notifies(timeout=LISTEN_SECONDS):
                     self._heard(notice.payload)
             except psycopg.OperationalError as error:
+                self._hears = False
                 _close(connection)
                 connection, was_deaf = None, True
                 with self._changed:

@@ -91,6 +91,12 @@ class PostgresDatabase(Database):
     async def read(self, work: Work[Result]) -> Result:
         return await asyncio.wrap_future(self._readers.submit(self._read, work, READ_SECONDS_MAX))
 
+    async def read_once(self, work: Work[Result]) -> Result:
+        return await asyncio.wrap_future(self._readers.submit(self._read_bare, work))
+
+    def mark(self, topic: str) -> int | None:
+        return self.signals.count(topic)
+
     async def report(self, work: Work[Result]) -> Result:
         return await asyncio.wrap_future(self._readers.submit(self._read, work, 0))
 
@@ -152,6 +158,17 @@ class PostgresDatabase(Database):
 
     def _read(self, work: Work[Result], seconds_max: float) -> Result:
         return self._patience.run(lambda: self._read_once(work, seconds_max))
+
+    def _read_bare(self, work: Work[Result]) -> Result:
+        return self._patience.run(lambda: self._read_statement(work))
+
+    def _read_statement(self, work: Work[Result]) -> Result:
+        try:
+            return work(PostgresTransaction(self._connection(READER_OPTIONS)))
+        except psycopg.errors.QueryCanceled as error:
+            raise ReadTooLong(f"a read took more than {READ_SECONDS_MAX} s") from error
+        except psycopg.DataError as error:
+            raise _said(error) from error
 
     def _read_once(self, work: Work[Result], seconds_max: float) -> Result:
         connection = self._connection(READER_OPTIONS)

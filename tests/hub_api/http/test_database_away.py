@@ -21,7 +21,8 @@ def fail(world: World, monkeypatch: pytest.MonkeyPatch, name: str, trouble: Exce
     async def failing(_: Any) -> Any:
         raise trouble
 
-    monkeypatch.setattr(world.database, name, failing)
+    for each in ("read", "read_once") if name == "read" else (name,):
+        monkeypatch.setattr(world.database, each, failing)
 
 
 @each_trouble
