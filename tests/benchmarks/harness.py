@@ -160,18 +160,18 @@ def hub_server(ground: Ground, role: str = "all", **settings: str) -> Iterator[S
 
 @contextmanager
 def plain_server() -> Iterator[Server]:
-    """Run the yardstick of `tests.benchmarks.plain` on the same server software."""
+    """Run the yardstick of `tests.benchmarks.yardsticks.plain` on the same server software."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "tests.benchmarks.plain:app", "--port", str(port)]
+    command = [sys.executable, "-m", "uvicorn", "tests.benchmarks.yardsticks.plain:app", "--port", str(port)]
     with _process([*command, "--log-level", "warning"], port, "/healthz", {}) as server:
         yield server
 
 
 @contextmanager
 def handwritten_server(ground: Ground, processes: int) -> Iterator[Server]:
-    """Run the yardsticks of `tests.benchmarks.handwritten` on a database."""
+    """Run the yardsticks of `tests.benchmarks.yardsticks.handwritten` on a database."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "tests.benchmarks.handwritten:app"]
+    command = [sys.executable, "-m", "uvicorn", "tests.benchmarks.yardsticks.handwritten:app"]
     options = ["--port", str(port), "--log-level", "warning", "--workers", str(processes)]
     environment = {"SERIAL_HUB_DATABASE": ground.url}
     with _process([*command, *options], port, "/healthz", environment) as server:
