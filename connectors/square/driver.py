@@ -88,6 +88,14 @@ class SquareDriver(SkuSimulatorDriver):
             "total_money": money(cost.total),
             "total_discount_money": money(cost.discount),
             "total_tax_money": money(cost.tax),
+            "tenders": [
+                {
+                    "id": f"T-{ref}",
+                    "payment_id": f"P-{ref}",
+                    "type": "CARD",
+                    "amount_money": money(cost.total),
+                }
+            ],
         }
         sale.lines[0] |= {
             "base_price_money": money(cost.unit_price),
@@ -95,6 +103,9 @@ class SquareDriver(SkuSimulatorDriver):
             "total_tax_money": money(cost.tax),
         }
         return ref
+
+    def paid_back(self, ref: str) -> Decimal:
+        return Decimal(self.simulator.paid_back(self.simulator.orders[ref])).scaleb(-2)
 
     def place_order_beside(self, sku: str, kind: LineKind) -> str:
         ref = self.simulator.place_order({sku: 1})

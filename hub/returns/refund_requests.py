@@ -202,10 +202,10 @@ def failed(
     state = RefundState.REFUSED if refused else RefundState.UNKNOWN
     tx.run(
         "UPDATE refund_request SET state = :state, error = :error, settled_at = :now, "
-        "refunded_before = CASE WHEN :state = 'refused' THEN NULL ELSE refunded_before END "
-        "WHERE id = :id",
+        "refunded_before = :before WHERE id = :id",
         state=str(state),
         error=error[:500],
+        before=None if refused else row["refunded_before"],
         now=micros(context.now),
         id=request_id,
     )
