@@ -30,7 +30,7 @@ RETURN = f"""mutation($key: String!, $id: ID!) {{
 LIST = """query($state: RefundState, $order: ID) { refunds(state: $state, orderId: $order) {
   nodes { id state amount refundReference error } } }"""
 CHECK = """mutation { done: checkReturn(idempotencyKey: "check", identifier: "SN-1",
-  location: "RET", reason: "too small") { ... on ReturnCase { id decision } } }"""
+  location: "RETURNS", reason: "too small") { ... on ReturnCase { id decision } } }"""
 ACCEPT = """mutation($id: ID!) { done: acceptReturn(idempotencyKey: "accept", returnId: $id) {
   ... on ReturnCase { state } ... on Problem { message } } }"""
 RECORD = """mutation($id: ID!) { done: recordRefund(idempotencyKey: "record", returnId: $id,
