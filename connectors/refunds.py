@@ -18,6 +18,9 @@ class RefundOrders(ABC):
     """Whether a repeat is known by our reference or key; else by `refunded_before` alone, and a
     refund of the same amount that somebody made meanwhile is taken for ours."""
 
+    refunds_are_returns: ClassVar[bool] = True
+    """Whether a refund comes in among `pull_returns` too, under the reference of its answer."""
+
     @abstractmethod
     async def refund_order(self, refund: Refund) -> str:
         """Pay back; return the channel's reference of the refund, as `Return.refund_ref` has it.
