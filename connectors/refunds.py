@@ -1,10 +1,12 @@
 """Refunds that a channel is asked for: the capability, and what every connector checks."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import ClassVar
 
-from connectors.errors import Rejected
+from connectors.errors import Conflict, NotFound, Rejected
 from hub.vocabulary import Refund
 
 
@@ -43,6 +45,20 @@ def require_currency(refund: Refund, currency: str | None) -> None:
     """Refuse a refund in another currency than the order was paid in; raises Rejected."""
     if currency is not None and currency != refund.currency:
         raise Rejected(f"the order was paid in {currency}, not in {refund.currency}")
+
+
+@contextmanager
+def parts_of(refund: Refund, paid: Sequence[object]) -> Iterator[None]:
+    """Pay one of several parts; once an earlier one is `paid`, a refusal is for a person.
+
+    Raises Conflict in its place: something was paid, and a refusal would say that nothing was.
+    """
+    try:
+        yield
+    except (Rejected, NotFound) as error:
+        if paid:
+            raise Conflict(f"a part of {refund.amount} was paid back: {error}") from error
+        raise
 
 
 def marked(refund: Refund, chars_max: int = 200) -> str:

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from connectors.errors import Rejected, Unknown
-from connectors.refunds import is_marked, marked, require_currency, require_left
+from connectors.errors import Unknown
+from connectors.refunds import is_marked, marked, parts_of, require_currency, require_left
 from connectors.remote import RemoteApi
 from connectors.toolkit.amounts import amount, currency_code, total, written
 from connectors.toolkit.json_fields import identity, object_field, records
@@ -32,15 +32,17 @@ async def refund_order(api: RemoteApi, refund: Refund) -> str:
     require_left(refund, refund.amount - due + sum(left.values(), Decimal()))
     if due <= 0:
         return identity(ours[0], "id")
+    paid = list(ours)
     for payment, payable in left.items():
         if (part := min(due, payable)) > 0:
             path = f"/admin/payments/{quote(payment, safe='')}/refund"
             # A JSON number; its text is the exact decimal, up to 15 digits.
             body = {"amount": float(written(part, refund.currency)), "note": marked(refund)}
-            await api.json_object("POST", path, json=body)
+            with parts_of(refund, paid):
+                paid.append(await api.json_object("POST", path, json=body))
             due -= part
-    if due > 0:
-        raise Rejected("the order has no captured payment that could be paid back")
+    with parts_of(refund, paid):
+        require_left(refund, refund.amount - due)
     made = _ours(_payments(await _order(api, refund.order_ref)), refund)
     if not made:
         raise Unknown("the order does not list the refund yet")

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.errors import Rejected, Unknown
-from connectors.refunds import is_marked, marked, require_currency, require_left
+from connectors.refunds import is_marked, marked, parts_of, require_currency, require_left
 from connectors.remote import RemoteApi
 from connectors.square.mapping import KeyReused, call, digest
 from connectors.square.money import money
@@ -40,10 +40,11 @@ async def refund_order(api: RemoteApi, order: Found, refund: Refund) -> str:
     for tender in tenders:
         part = min(due, left[text(tender, "id")])
         if part > 0:
-            made.append(await _pay(api, tender, part, refund))
+            with parts_of(refund, made):
+                made.append(await _pay(api, tender, part, refund))
             due -= part
-    if due > 0:
-        raise Rejected("the order has no payment at Square that could be paid back")
+    with parts_of(refund, made):
+        require_left(refund, refund.amount - due)
     return await _named(api, order, refund) or made[0]
 
 

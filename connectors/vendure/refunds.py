@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.errors import Rejected
-from connectors.refunds import is_marked, marked, require_currency, require_left
+from connectors.refunds import is_marked, marked, parts_of, require_currency, require_left
 from connectors.toolkit.amounts import currency_code
 from connectors.toolkit.json_fields import identity, records, text
 from connectors.vendure import documents
@@ -41,10 +41,11 @@ async def refund_order(execute: Execute, order: Found, refund: Refund) -> str:
     for ref, payable in left.items():
         if (part := min(due, payable)) > 0:
             lines = refund if not made else None  # units are named once
-            made.append(await _pay(execute, ref, part, order, lines, marked(refund)))
+            with parts_of(refund, made):
+                made.append(await _pay(execute, ref, part, order, lines, marked(refund)))
             due -= part
-    if due > 0:
-        raise Rejected("the order has no payment that could be paid back")
+    with parts_of(refund, made):
+        require_left(refund, refund.amount - due)
     for each in made:
         _require_settled(each)
     return identity(made[0], "id")
