@@ -34,6 +34,7 @@ from connectors.contract import (
     PushedLevel,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
@@ -42,6 +43,7 @@ from connectors.contract import (
 from connectors.errors import NotFound, NotOurs
 from connectors.refunds import RefundOrders
 from connectors.remote import Remote
+from connectors.square.contacts import read_contact
 from connectors.square.fulfillment import push_fulfillment
 from connectors.square.mapping import (
     ARTICLES,
@@ -73,6 +75,7 @@ from connectors.toolkit.json_fields import (
 from connectors.toolkit.records import Batch, Record
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
+    Contact,
     Fulfillment,
     HoldReason,
     LineKind,
@@ -128,6 +131,7 @@ class Square(
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReadContacts,
 ):
     """One location: what its till and its online store sell, and what it stocks."""
 
@@ -189,6 +193,11 @@ class Square(
         """Pay back with the payments of the order, once for our key."""
         order = await self._raw_order(refund.order_ref)
         return await refund_order(self.api, order, refund)
+
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read to whom an order goes, else the customer that it names."""
+        order = await self._raw_order(order_ref)
+        return await read_contact(self.api, order)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order of this location by its id."""

@@ -115,6 +115,22 @@ class SquareDriver(SkuSimulatorDriver):
         self.simulator.orders[ref].lines.append(line)
         return ref
 
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        """Name the buyer as a customer of the seller; one without a number as recipient."""
+        sale, customer = self.simulator.orders[ref], f"CUST-{ref}"
+        first, _, last = name.partition(" ")
+        if email and not phone:
+            recipient = {"display_name": name, "email_address": email}
+            sale.fulfillments[0]["shipment_details"]["recipient"] = recipient
+            return
+        sale.customer_id = customer if email else None
+        given = {"given_name": first, "family_name": last}
+        self.simulator.customers[customer] = {
+            **given,
+            "email_address": email,
+            "phone_number": phone,
+        }
+
     def name_buyer(self, ref: str, buyer: Buyer) -> str | None:
         sale = self.simulator.orders[ref]
         sale.customer_id = f"CUST{buyer.number}" if buyer.number else None

@@ -66,6 +66,7 @@ class SquareSimulator(Shop):
             ("GET", "/v2/orders/{id}", self._order),
             ("PUT", "/v2/orders/{id}", self._update),
             ("GET", "/v2/payments/{id}", self._payment),
+            ("GET", "/v2/customers/{id}", self._customer),
             ("POST", "/v2/refunds", self._create_refund),
             ("GET", "/v2/catalog/list", self._catalog),
             ("POST", "/v2/catalog/batch-retrieve", self._catalog_by_id),
@@ -151,6 +152,12 @@ class SquareSimulator(Shop):
             return _failed(404, "INVALID_REQUEST_ERROR", "NOT_FOUND")
         paid = {"id": f"pay-{ref}", "order_id": ref, "status": "COMPLETED"}
         return JSONResponse({"payment": {**paid, "team_member_id": self.orders[ref].taken_by}})
+
+    async def _customer(self, request: Request) -> Response:
+        found = self.customers.get(request.path_params["id"])
+        if found is None:
+            return _failed(404, "INVALID_REQUEST_ERROR", "NOT_FOUND")
+        return JSONResponse({"customer": {"id": request.path_params["id"], **found}})
 
     async def _create_refund(self, request: Request) -> Response:
         asked = await request.json()

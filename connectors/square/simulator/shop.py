@@ -58,6 +58,7 @@ class Shop(Simulator):
         self.variations: dict[str, Variation] = {}
         self.orders: dict[str, Sale] = {}
         self.definitions: set[str] = set()
+        self.customers: dict[str, dict[str, str]] = {}
         self.idempotent: dict[str, tuple[str, Any]] = {}
 
     def add_variation(self, sku: str, quantity: int | None, title: str = "") -> str:
