@@ -195,7 +195,7 @@ class Square(
         return await refund_order(self.api, order, refund)
 
     async def read_contact(self, order_ref: str) -> Contact | None:
-        """Read to whom an order goes, else the customer that it names."""
+        """Read who an order goes to, else the customer that it names."""
         order = await self._raw_order(order_ref)
         return await read_contact(self.api, order)
 

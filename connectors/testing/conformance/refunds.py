@@ -16,7 +16,7 @@ from connectors.testing.case import (
 )
 from connectors.testing.harness import Harness
 from connectors.testing.simulator_driver import PricedOrder, SimulatorDriver
-from hub.vocabulary import Order, Refund, RefundLine
+from hub.vocabulary import Order, OrderState, Refund, RefundLine
 
 # Three units of which one costs what no float holds; the line and the order cost the same.
 COSTS = tuple(
@@ -38,11 +38,14 @@ async def paid_back_once(harness: Harness) -> None:
         require(bool(said), "a refund has a reference")
         require_equal(driver.paid_back(order.ref), Decimal("10.10"), "what was paid back")
     harness.clock.advance(60)
-    # Of another reference, and a part of what the units cost: nothing else tells them apart.
+    # Of another reference, and a part of what the units cost: nothing else distinguishes them.
     second = _refund(order, "R-2", Decimal("9.99"), before=Decimal("10.10"))
     other = await connector.refund_order(second)
     require(other != said, f"two refunds are both called {said}")
     require_equal(driver.paid_back(order.ref), Decimal("20.09"), "what two refunds paid back")
+    after = await connector.read_order(order.ref)
+    what = "an order of which a part was paid back"
+    require_equal((after.state, after.hold), (OrderState.OPEN, None), what)
     async for loss in harness.lost_calls():
         loss.driver.list_article("CAM", 99)
         sold = await _sold(loss)

@@ -12,7 +12,6 @@ from hub.returns.refund_requests import RefundState, RequestedLine, WantedLine
 from hub.returns.views import RefundView
 from hub_api.common.context import Info
 from hub_api.engine.stored import each
-from hub_api.orders.types import decimal_of
 
 
 @strawberry.input(description="Units of an order line to pay back.")
@@ -55,7 +54,7 @@ class Refund:
     channel: str = strawberry.field(description="Code of the channel that pays.")
     return_id: strawberry.ID | None = strawberry.field(description="Return that it is for.")
     state: RefundState
-    amount: Decimal | None = strawberry.field(description="Amount in the currency.")
+    amount: Decimal = strawberry.field(description="Amount in the currency.")
     currency: str = strawberry.field(description="ISO 4217 code.")
     lines: list[RefundLine] = strawberry.field(metadata={"size": 3})
     reason: str
@@ -78,7 +77,7 @@ class Refund:
             channel=row["channel_code"],
             return_id=strawberry.ID(return_id) if return_id else None,
             state=RefundState(row["state"]),
-            amount=decimal_of(row["amount"]),
+            amount=Decimal(row["amount"]),
             currency=row["currency"],
             lines=each(RefundLine.of, refund_requests.lines_of(row["lines"])),
             reason=row["reason"],
