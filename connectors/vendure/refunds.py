@@ -61,7 +61,15 @@ async def _pay(
     units = part.scaleb(_precision(order))
     if units != units.to_integral_value():
         raise Rejected(f"{part} has more than the {_precision(order)} decimals of the server")
-    wanted = {"paymentId": payment, "amount": int(units), "reason": reason, "lines": lines}
+    wanted = {
+        "paymentId": payment,
+        "amount": int(units),
+        "reason": reason,
+        "lines": lines,
+        # Deprecated beside an amount; Vendure 3.7 fails to store a refund without them.
+        "shipping": 0,
+        "adjustment": 0,
+    }
     data = await execute(documents.REFUND, repeat=False, input=wanted)
     return result_or_raise(data["refundOrder"])
 

@@ -16,7 +16,7 @@ ORDERS = """{ orders { nodes { id ref number state hold money { currency total }
 PICK = """mutation($key: String!, $unit: String!) { pickUnits(idempotencyKey: $key,
   units: [{ identifier: $unit }]) { ... on CommandResult { results { accepted problem { code } } }
   ... on Problem { code message } } }"""
-CASES = "{ cases(state: OPEN) { nodes { kind subject } } }"
+CASES = '{ cases(state: "open") { nodes { kind subject } } }'
 REFUND = """mutation($key: String!, $order: ID!, $line: ID!, $amount: Decimal!) {
   done: refundOrder(idempotencyKey: $key, orderId: $order, amount: $amount, reason: "broken",
     lines: [{ lineId: $line, quantity: 1, amount: $amount }]) {

@@ -167,6 +167,10 @@ class VendureSimulator(VendureShop):
 
     def _pay_back(self, _info: Info, **asked: Any) -> View:
         wanted = asked["input"]
+        for name in ("shipping", "adjustment"):
+            if wanted.get(name) is None:  # as seen with the real one
+                message = f"NOT NULL constraint failed: refund.{name}"
+                raise _error("INTERNAL_SERVER_ERROR", message)
         lines = {each["orderLineId"]: each["quantity"] for each in wanted.get("lines") or ()}
         amount, reason = wanted.get("amount") or 0, wanted.get("reason") or ""
         try:
