@@ -44,6 +44,7 @@ from connectors.errors import (
     Unknown,
 )
 from connectors.privacy import PrivacyKind, PrivacyRequest, ReceivePrivacyRequests
+from connectors.refunds import RefundOrders
 from connectors.registry import connect, installed
 from connectors.remote import Remote, RemoteApi
 from connectors.unreadable import Unreadable, UnreadableRecord
@@ -78,6 +79,7 @@ __all__ = [
     "ReceivePrivacyRequests",
     "ReceiveQueue",
     "ReceiveWebhooks",
+    "RefundOrders",
     "RegisterWarranty",
     "Rejected",
     "Remote",

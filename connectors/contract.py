@@ -21,6 +21,7 @@ from connectors.exchanged import PushedEvent as PushedEvent
 from connectors.exchanged import PushedLevel as PushedLevel
 from connectors.exchanged import QueueMessage as QueueMessage
 from connectors.exchanged import WebhookCall as WebhookCall
+from connectors.refunds import RefundOrders
 from connectors.remote import Remote, RemoteApi
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
@@ -419,6 +420,7 @@ CAPABILITIES: tuple[type, ...] = (
     PullOrders,
     PullReturns,
     CancelOrders,
+    RefundOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 
 from pydantic import TypeAdapter
@@ -32,6 +33,7 @@ from connectors import (
 from connectors.remote import STARTED_WAIT_SECONDS, rate_limit_wait
 from hub import cases, orders
 from hub.cases import CaseKind
+from hub.clock import moment
 from hub.recalls import notices
 from hub.returns import channel_returns
 from hub.storage.rows import ChannelRow, InboxRow
@@ -185,6 +187,7 @@ async def _process(
     names = [message["id"] for message in group]
     batch.begin(*names)
     first, *others = group
+    read_at = _read_at(runtime, first)
     try:
         receipts = _receipts(runtime, channel, first)
         asked = _privacy_request(runtime, channel, first)
@@ -197,7 +200,7 @@ async def _process(
                 )
 
         def accept(tx: Transaction) -> None:
-            _accept(tx, runtime, channel, first, content)
+            _accept(tx, runtime, channel, first, content, read_at)
             for other in others:
                 _coalesced(tx, runtime, channel, other, content)
 
@@ -210,6 +213,17 @@ async def _process(
                 _failed(tx, runtime, channel, message, failed)
 
         await batch.settle(names, fail)
+
+
+def _read_at(runtime: Runtime, message: InboxRow) -> datetime:
+    """Return when the channel stated what a delivery is about, or at the earliest states it.
+
+    A hint, and a record that is read again, is answered by reading now; what was pulled says how
+    things were when it was stored.
+    """
+    if message["source"] in inbox.HINTS or message["source"] == unreadable.SOURCE:
+        return runtime.clock()
+    return moment(message["received_at"])
 
 
 def _receipts(runtime: Runtime, channel: ChannelRow, message: InboxRow) -> Sequence[NoticeReceipt]:
@@ -355,6 +369,7 @@ def _accept(
     channel: ChannelRow,
     message: InboxRow,
     content: DeliveryContent,
+    read_at: datetime,
 ) -> None:
     context = runtime.context("intake")
     subject = message["subject"] if message["source"] == unreadable.SOURCE else content.subject
@@ -368,7 +383,7 @@ def _accept(
             orders.accept(tx, context, channel, order)
     for ref in content.deleted:
         orders.delete(tx, context, channel, ref)
-    _settle_unreadable(tx, runtime, channel, message, content)
+    _settle_unreadable(tx, runtime, channel, message, content, read_at)
     if content.orders and content.returns:
         channel_returns.review_again(tx, context, channel, [each.ref for each in content.returns])
     # It may have been given up before, and replayed.
@@ -390,6 +405,7 @@ def _settle_unreadable(
     channel: ChannelRow,
     message: InboxRow,
     content: DeliveryContent,
+    read_at: datetime,
 ) -> None:
     """Close the cases of what was read, then keep what could not be read, also not again."""
     read = {each.ref for each in content.orders} | set(content.deleted)
@@ -397,7 +413,7 @@ def _settle_unreadable(
     if message["source"] == unreadable.SOURCE and message["subject"]:
         read.add(message["subject"])
     odd = {unreadable.subject_of(record) for record in content.unreadable}
-    unreadable.settle(tx, runtime, channel, sorted(read - odd))
+    unreadable.settle(tx, runtime, channel, sorted(read - odd), read_at)
     unreadable.keep(tx, runtime, channel, content.unreadable, content.cursor)
 
 

@@ -13,9 +13,11 @@ from typing import Any
 
 from connectors import (
     Connector,
+    NotFound,
     PushedLevel,
     PushEvents,
     PushStock,
+    Rejected,
 )
 from connectors.remote import STARTED_WAIT_SECONDS, rate_limit_wait
 from hub import cases
@@ -24,6 +26,7 @@ from hub.cases import CaseKind
 from hub.clock import micros
 from hub.recalls import contacts, notices
 from hub.reconciliation import healing
+from hub.returns import refund_requests
 from hub.storage.rows import ChannelRow, OutboxRow
 from hub.storage.sql import Transaction
 from hub.sync import (
@@ -41,7 +44,7 @@ from hub.vocabulary import (
     Warranty,
 )
 from jobs import event_push, leases, level_push, probes, push_attempts
-from jobs.facts.delivery import Answer, ShownContact, deliver
+from jobs.facts.delivery import Answer, ShownContact, deliver, refund_of
 from jobs.probes import judged, judged_levels
 from jobs.recovery import (
     Decision,
@@ -311,6 +314,8 @@ def _fact_arrived(
     push_log.note(tx, channel["id"], [push_attempts.of_fact(fact, None, text)], now)
     if fact["topic"] == notices.TOPIC and text:
         notices.sent(tx, fact["subject"], text, now)
+    if fact["topic"] == refund_requests.TOPIC:
+        refund_requests.paid(tx, runtime.context("refunds"), refund_of(fact), text)
     if isinstance(answer, ShownContact) and runtime.vault is not None:
         context = runtime.context("contacts")
         contacts.keep(tx, context, runtime.vault, fact["subject"], answer.contact)
@@ -334,5 +339,10 @@ def _fact_failed(
         healing.refused_fact(tx, fact, decision.error)
         if fact["topic"] in notices.TOPICS:
             notices.failed(tx, fact["subject"], now)
+        if fact["topic"] == refund_requests.TOPIC:
+            refused = isinstance(error, Rejected | NotFound)
+            context = runtime.context("refunds")
+            refund_requests.failed(tx, context, refund_of(fact), decision.error, refused=refused)
+            return
         what = f"a {fact['topic']}"
         report_dead(tx, channel, fact["subject"], what, decision, now)

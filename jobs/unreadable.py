@@ -8,6 +8,7 @@ the hub or of the connector, and when the channel names it again. What is read c
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Any, TypeVar
 
@@ -128,11 +129,21 @@ def report(
     cases.report(tx, finding, runtime.clock())
 
 
-def settle(tx: Transaction, runtime: Runtime, channel: ChannelRow, subjects: Sequence[str]) -> None:
-    """Close the cases of records that were read, and their dead deliveries."""
+def settle(
+    tx: Transaction,
+    runtime: Runtime,
+    channel: ChannelRow,
+    subjects: Sequence[str],
+    read_at: datetime,
+) -> None:
+    """Close the cases of records that were read, and their dead deliveries.
+
+    `read_at` is when the channel stated what was read: a record that was odd since stays open.
+    """
     now = runtime.clock()
-    cases.settle_many(tx, CaseKind.UNREADABLE_RECORD, subjects, channel["id"], now)
-    inbox.settle_unreadable(tx, channel["id"], subjects, now)
+    odd = inbox.settle_unreadable(tx, channel["id"], subjects, read_at, now)
+    read = [subject for subject in subjects if subject[:200] not in odd]
+    cases.settle_many(tx, CaseKind.UNREADABLE_RECORD, read, channel["id"], now)
 
 
 def compared(

@@ -38,6 +38,7 @@ from connectors.bigcommerce.mapping import (
     parse_order,
     request_list,
 )
+from connectors.bigcommerce.refunds import refund_order
 from connectors.bigcommerce.returns import RETURNS, read_refunds
 from connectors.bigcommerce.stock import items, push_levels
 from connectors.contact_fields import full_name, shown_contact
@@ -55,6 +56,7 @@ from connectors.contract import (
 )
 from connectors.errors import AuthFailed, NotFound, NotOurs, Rejected
 from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
+from connectors.refunds import RefundOrders
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
@@ -73,6 +75,7 @@ from hub.vocabulary import (
     LineKind,
     ObservedLevel,
     Order,
+    Refund,
     Return,
     StockLevel,
 )
@@ -105,6 +108,7 @@ class BigCommerce(
     PullOrders,
     PullReturns,
     CancelOrders,
+    RefundOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -188,6 +192,12 @@ class BigCommerce(
         if order.get("status_id") != CANCELLED:
             await self.api.json_object("PUT", path, json={"status_id": CANCELLED})
         return f"BigCommerce order {cancellation.order_ref}"
+
+    async def refund_order(self, refund: Refund) -> str:
+        """Pay back with the providers of the order, by line."""
+        path = f"/v2/orders/{quote(refund.order_ref, safe='')}"
+        order = Record(dict(await self.api.json_object("GET", path, params=WITH_LINES)))
+        return await refund_order(self.api, order, await self._lines(order), refund)
 
     async def read_contact(self, order_ref: str) -> Contact | None:
         """Read how the buyer of an order is billed."""

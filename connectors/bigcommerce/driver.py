@@ -1,6 +1,7 @@
 """Driver of the BigCommerce simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from connectors.bigcommerce.simulator import BigCommerceSimulator
@@ -92,6 +93,9 @@ class BigCommerceDriver(SimulatorDriver):
             "total_tax": cost.tax,
         }
         return ref
+
+    def paid_back(self, ref: str) -> Decimal:
+        return self.simulator.paid_back(int(ref))
 
     def place_order_beside(self, sku: str, kind: LineKind) -> str:
         self.list_article("EXTRA", 9)

@@ -10,6 +10,7 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from email.utils import format_datetime
 from typing import Any
 
@@ -203,6 +204,8 @@ class BigCommerceSimulator(Simulator):
             ("GET", "/v2/orders/{id:int}/shipments", self._list_shipments),
             ("POST", "/v2/orders/{id:int}/shipments", self._ship),
             ("GET", "/v3/orders/{id:int}/payment_actions/refunds", self._list_refunds),
+            ("POST", "/v3/orders/{id:int}/payment_actions/refund_quotes", self._quote),
+            ("POST", "/v3/orders/{id:int}/payment_actions/refunds", self._create_refund),
             ("GET", "/v3/orders/{id:int}/metafields", self._list_metafields),
             ("POST", "/v3/orders/{id:int}/metafields", self._add_metafield),
             ("PUT", "/v3/orders/{id:int}/metafields/{field:int}", self._set_metafield),
@@ -274,6 +277,37 @@ class BigCommerceSimulator(Simulator):
     async def _list_refunds(self, request: Request) -> Response:
         found = self.refunds.get(request.path_params["id"], [])
         return JSONResponse({"data": found, "meta": {}})
+
+    async def _quote(self, request: Request) -> Response:
+        """Offer store credit of a till that a person pays, and the card of the order."""
+        card = {"provider_id": "card", "amount": 1.0, "offline": False}
+        by_hand = {"provider_id": "custom", "amount": 1.0, "offline": True, "offline_reason": "no"}
+        quoted = {"order_id": request.path_params["id"], "refund_methods": [[by_hand], [card]]}
+        return JSONResponse({"data": quoted, "meta": {}}, status_code=201)
+
+    async def _create_refund(self, request: Request) -> Response:
+        ref, asked = request.path_params["id"], await request.json()
+        wanted = Decimal(str(asked["merchant_calculated_override"]["total_amount"]))
+        payments = sum(Decimal(str(each["amount"])) for each in asked["payments"])
+        full = Decimal(self.orders[ref]["money"]["total_inc_tax"])
+        if payments != wanted or not 0 < wanted <= full - self.paid_back(ref):
+            return _failed(422, "amount")
+        units = {each["item_id"]: each.get("quantity", 0) for each in asked["items"]}
+        lines = {line["id"]: line for line in self.lines[ref]}
+        for line, count in units.items():
+            if line in lines:
+                standing = lines[line]["quantity"] - lines[line]["quantity_refunded"]
+                if not 0 < count <= standing:
+                    return _failed(422, "quantity")
+        made = self.refund(str(ref), {each: n for each, n in units.items() if each in lines})
+        (refund,) = (each for each in self.refunds[ref] if str(each["id"]) == made)
+        refund |= {"items": asked["items"], "total_amount": float(wanted)}
+        return JSONResponse({"data": refund, "meta": {}}, status_code=201)
+
+    def paid_back(self, ref: int) -> Decimal:
+        """Return what was paid back of an order."""
+        refunds = self.refunds.get(ref, [])
+        return sum((Decimal(str(each.get("total_amount", 0))) for each in refunds), Decimal())
 
     async def _list_metafields(self, request: Request) -> Response:
         return JSONResponse({"data": self.metafields.get(request.path_params["id"], [])})

@@ -23,10 +23,10 @@ Inventory API.
 
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -51,15 +51,14 @@ from connectors.ebay.mapping import (
     ITEMS,
     ORDERS,
     changed_at,
-    first_error,
     list_field,
     order_refs,
     parse_item,
     parse_notification,
     parse_order,
-    shown_quantity,
     sold_on,
 )
+from connectors.ebay.refunds import refund_order
 from connectors.ebay.returns import (
     RETURNS,
     attach_returns,
@@ -70,9 +69,11 @@ from connectors.ebay.returns import (
     summaries,
 )
 from connectors.ebay.signature import Keys, challenge_response
+from connectors.ebay.stock import INVENTORY, set_quantities, shown_quantities
 from connectors.errors import AuthFailed, Conflict, NotFound, NotOurs, Unknown
 from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
 from connectors.privacy import PrivacyKind, PrivacyRequest, ReceivePrivacyRequests
+from connectors.refunds import RefundOrders
 from connectors.remote import Remote, RemoteApi
 from connectors.stock_levels import bound
 from connectors.toolkit.accounts import account_part
@@ -90,6 +91,7 @@ from hub.vocabulary import (
     LineKind,
     ObservedLevel,
     Order,
+    Refund,
     Return,
     StockLevel,
 )
@@ -98,7 +100,6 @@ CANCELLATIONS = "/post-order/v2/cancellation"
 OUT_OF_STOCK = "OUT_OF_STOCK_OR_CANNOT_FULFILL"
 CANCELLING = frozenset({"CANCELED", "IN_PROGRESS"})
 ORDERS_PATH = "/sell/fulfillment/v1/order"
-INVENTORY = "/sell/inventory/v1"
 ACCOUNT_DELETION = "MARKETPLACE_ACCOUNT_DELETION"
 ORDERS_PER_PAGE = 100
 ITEMS_PER_PAGE = 100
@@ -136,6 +137,7 @@ class Ebay(
     PullOrders,
     PullReturns,
     CancelOrders,
+    RefundOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -160,6 +162,8 @@ class Ebay(
     pages_shrink: ClassVar[bool] = True
     levels_max: ClassVar[int] = 25
     stores_serials: ClassVar[bool] = False
+    refunds_name_lines: ClassVar[bool] = False
+    recognizes_refunds: ClassVar[bool] = False
 
     def __init__(self, settings: EbaySettings, api: RemoteApi) -> None:
         super().__init__(settings, api)
@@ -269,6 +273,13 @@ class Ebay(
             await self.api.json_object("POST", CANCELLATIONS, json=body)
         return self._page_of(cancellation.order_ref)
 
+    async def refund_order(self, refund: Refund) -> str:
+        """Pay back by amount, unless the order lists just that since it was decided."""
+        order = Record(dict(await self._raw_order(refund.order_ref)))
+        paid = ORDERS.one(order, parse_order, refund.order_ref).total
+        path = f"{ORDERS_PATH}/{quote(refund.order_ref, safe='')}"
+        return await refund_order(self.api, path, order, paid or Decimal(), refund)
+
     async def snapshot_orders(
         self, since: datetime, until: datetime
     ) -> AsyncIterator[Order | UnreadableRecord]:
@@ -301,7 +312,7 @@ class Ebay(
         able, lost = bound(levels, "sku")
         if not able:
             return lost
-        shown = await self._shown([level.remote["sku"] for level in able])
+        shown = await shown_quantities(self.api, [level.remote["sku"] for level in able])
         answers, wanted = list(lost), list[StockLevel]()
         for level in able:
             present = shown.get(level.remote["sku"])
@@ -314,7 +325,7 @@ class Ebay(
                 answers.append(PushedLevel(level.listing, error=moved))
             else:
                 wanted.append(level)
-        return [*answers, *await self._set(wanted)]
+        return [*answers, *await set_quantities(self.api, wanted)]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Create the shipment that is not there yet; eBay has no place for its serials."""
@@ -392,41 +403,6 @@ class Ebay(
     def _ours(self, order: Mapping[str, Any]) -> Order | None:
         """Read an order; None for one that was bought on another marketplace."""
         return parse_order(order) if sold_on(order, self.settings.marketplace_ids) else None
-
-    async def _shown(self, skus: Sequence[str]) -> dict[str, int | Unreadable | None]:
-        body = {"requests": [{"sku": sku} for sku in dict.fromkeys(skus)]}
-        path = f"{INVENTORY}/bulk_get_inventory_item"
-        answer = await self.api.json_object("POST", path, json=body, repeat=True)
-        return ITEMS.keyed(list_field(answer, "responses"), shown_quantity)
-
-    async def _set(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
-        if not levels:
-            return []
-        body = {"requests": [_request(level) for level in levels]}
-        path = f"{INVENTORY}/bulk_update_price_quantity"
-        # Absolute, and compared before: to repeat it at once is safe.
-        answer = await self.api.json_object("POST", path, json=body, repeat=True)
-        by_sku: dict[str, list[Any]] = defaultdict(list)
-        for each in list_field(answer, "responses"):
-            by_sku[str(each.get("sku"))].append(each)
-        results = []
-        for level in levels:
-            said = by_sku.get(level.remote["sku"])
-            refusal = first_error(said) if said else NotFound("eBay says nothing of this SKU")
-            shown = level.available if refusal is None else None
-            results.append(PushedLevel(level.listing, shown, refusal))
-        return results
-
-
-def _request(level: StockLevel) -> dict[str, Any]:
-    request: dict[str, Any] = {
-        "sku": level.remote["sku"],
-        "shipToLocationAvailability": {"quantity": level.available},
-    }
-    if level.remote.get("offer_id"):
-        offer = {"offerId": level.remote["offer_id"], "availableQuantity": level.available}
-        request["offers"] = [offer]
-    return request
 
 
 def _seller(settings: EbaySettings) -> str:

@@ -135,6 +135,9 @@ class EbayDriver(SkuSimulatorDriver):
         }
         return ref
 
+    def paid_back(self, ref: str) -> Decimal:
+        return self.simulator.paid_back(ref)
+
     def place_order_beside(self, sku: str, kind: LineKind) -> str:
         self.list_article("EXTRA", 9)
         ref = self.place_order_of([(sku, 1), ("EXTRA", 1)])

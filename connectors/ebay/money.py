@@ -23,16 +23,12 @@ from connectors.toolkit.amounts import (
 from connectors.toolkit.json_fields import whole
 from hub.vocabulary import LineKind, Order, OrderLine
 
+CENT = Decimal("0.01")
 INSTRUCTIONS = "lineItemFulfillmentInstructions"
 
 
 def with_money(read: Order, order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Order:
     """Return an order with what it costs, its promised times, and where it is picked up."""
-    refunds = [
-        amount(each, "amount", "value")
-        for each in listed(order, "paymentSummary", "refunds")
-        if each.get("refundStatus") == "REFUNDED"
-    ]
     remitted = total(_collected(line) for line in lines)
     return replace(
         read,
@@ -41,7 +37,7 @@ def with_money(read: Order, order: Mapping[str, Any], lines: Sequence[Mapping[st
         discount=_discount(order),
         tax=total((_sum(order, "tax"), remitted)),
         shipping=_sum(order, "deliveryCost"),
-        refunded=total(refunds),
+        refunded=paid_back(order, lines),
         ship_by=earliest(promised_time(line, INSTRUCTIONS, "shipByDate") for line in lines),
         deliver_by=earliest(
             promised_time(line, INSTRUCTIONS, "maxEstimatedDeliveryDate") for line in lines
@@ -65,6 +61,62 @@ def with_price(read: OrderLine, line: Mapping[str, Any]) -> OrderLine:
         discount=difference(before, after if after is not None else before),
         tax=total((*taxes, _collected(line))),
     )
+
+
+def refunds_of(
+    order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return the refunds of an order and of its lines, each once; those that failed are none."""
+    return [refund for refund, _ in _refunds(order, lines)]
+
+
+def paid_back(order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> Decimal | None:
+    """Return what a buyer got back, the tax that eBay collects included; None for nothing.
+
+    eBay lists its refunds without that tax, and pays it back in proportion.
+    """
+    return total(
+        None if net is None else (net / (1 - share)).quantize(CENT) if share else net
+        for net, share in (
+            (amount(refund, "amount", "value"), share) for refund, share in _refunds(order, lines)
+        )
+    )
+
+
+def collected_share(*lines: Mapping[str, Any]) -> Decimal:
+    """Return which share of what a buyer paid for lines is tax that eBay collects: 0 to 1."""
+    gross, remitted = Decimal(), Decimal()
+    for line in lines:
+        cost = amount(line, "discountedLineItemCost", "value")
+        if cost is None:
+            cost = amount(line, "lineItemCost", "value")
+        taxes = [amount(each, "amount", "value") for each in listed(line, "taxes")]
+        gross += total((cost, *taxes, _collected(line))) or Decimal()
+        remitted += (
+            total(
+                amount(each, "amount", "value") for each in listed(line, "ebayCollectAndRemitTaxes")
+            )
+            or Decimal()
+        )
+    return remitted / gross if 0 < remitted < gross else Decimal()
+
+
+def _refunds(
+    order: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+) -> list[tuple[Mapping[str, Any], Decimal]]:
+    """Return each refund with the share of tax that comes on top of it."""
+    found: list[tuple[Mapping[str, Any], Decimal]] = []
+    known: set[Any] = set()
+    of_lines = [(each, collected_share(line)) for line in lines for each in listed(line, "refunds")]
+    share = collected_share(*lines)
+    of_order = [(each, share) for each in listed(order, "paymentSummary", "refunds")]
+    for refund, taxed in (*of_lines, *of_order):
+        ref = refund.get("refundId") or refund.get("refundReferenceId")
+        if refund.get("refundStatus") == "FAILED" or (ref is not None and ref in known):
+            continue
+        known.add(ref)
+        found.append((refund, taxed))
+    return found
 
 
 def refunded_in_full(line: Mapping[str, Any]) -> bool:

@@ -53,6 +53,7 @@ from connectors.medusa.mapping import (
     parse_order,
     placed_at,
 )
+from connectors.medusa.refunds import refund_order
 from connectors.medusa.returns import (
     REFUNDED_FIELDS,
     RETURNS,
@@ -62,6 +63,7 @@ from connectors.medusa.returns import (
     split_cursor,
 )
 from connectors.medusa.stock import push_levels
+from connectors.refunds import RefundOrders
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
@@ -80,6 +82,7 @@ from hub.vocabulary import (
     LineKind,
     ObservedLevel,
     Order,
+    Refund,
     Return,
     StockLevel,
 )
@@ -110,6 +113,7 @@ class Medusa(
     PullOrders,
     PullReturns,
     CancelOrders,
+    RefundOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -132,6 +136,7 @@ class Medusa(
     key: ClassVar[str] = "medusa"
     settings_model: ClassVar[type[BaseModel]] = MedusaSettings
     pages_shrink: ClassVar[bool] = True
+    refunds_name_lines: ClassVar[bool] = False
     levels_max: ClassVar[int] = 50
 
     @classmethod
@@ -191,6 +196,10 @@ class Medusa(
             path = f"/admin/orders/{quote(cancellation.order_ref, safe='')}/cancel"
             await self.api.json_object("POST", path)
         return f"Medusa order {order.get('display_id') or cancellation.order_ref}"
+
+    async def refund_order(self, refund: Refund) -> str:
+        """Pay back with the captured payments of the order."""
+        return await refund_order(self.api, refund)
 
     async def read_contact(self, order_ref: str) -> Contact | None:
         """Read the address that an order was placed with."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from connectors.medusa.simulator import LOCATION, SALES_CHANNEL, MedusaSimulator
@@ -86,7 +87,12 @@ class MedusaDriver(SkuSimulatorDriver):
         order = self.simulator.orders[ref]
         order |= {"currency_code": cost.currency.lower(), "total": float(cost.total)} | parts
         order["items"][0] |= {"unit_price": float(cost.unit_price), **parts}
+        (payment,) = order["payment_collections"][0]["payments"]
+        payment |= {"amount": order["total"], "captures": [{"amount": order["total"]}]}
         return ref
+
+    def paid_back(self, ref: str) -> Decimal:
+        return self.simulator.paid_back(ref)
 
     def place_order_beside(self, sku: str, kind: LineKind) -> str:
         self.list_article("EXTRA", 9)

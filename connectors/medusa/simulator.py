@@ -11,6 +11,7 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from starlette.requests import Request
@@ -97,7 +98,9 @@ class MedusaSimulator(Simulator):
             "updated_at": format_time(self.now()),
             "items": items,
             "fulfillments": [],
-            "payment_collections": [{"id": "paycol_1", "payments": [{"id": "p", "refunds": []}]}],
+            "payment_collections": [
+                {"id": "paycol_1", "payments": [{"id": f"pay_{ref}", "refunds": []}]}
+            ],
         }
         self.emit("order.placed", {"id": ref})
         return ref
@@ -169,11 +172,17 @@ class MedusaSimulator(Simulator):
         order["updated_at"] = at
         self.emit("order.return_received", {"order_id": order["id"], "return_id": back})
 
-    def refund(self, ref: str) -> str:
+    def refund(self, ref: str, amount: float = 9, note: str = "") -> str:
         """Pay back an amount; no time of change moves. Returns the refund's id."""
-        made = {"id": f"ref_{self.next_id()}", "created_at": format_time(self.now()), "amount": 9}
+        made: Record = {"id": f"ref_{self.next_id()}", "created_at": format_time(self.now())}
+        made |= {"amount": amount, "note": note}
         self.orders[ref]["payment_collections"][0]["payments"][0]["refunds"].append(made)
         return str(made["id"])
+
+    def paid_back(self, ref: str) -> Decimal:
+        """Return what was paid back of an order."""
+        (payment,) = self.orders[ref]["payment_collections"][0]["payments"]
+        return sum((Decimal(str(each["amount"])) for each in payment["refunds"]), Decimal())
 
     def capture(self, ref: str) -> None:
         """Capture the payment; the order's time of change stays where it is."""
@@ -205,6 +214,7 @@ class MedusaSimulator(Simulator):
             ("POST", "/orders/{id}/cancel", self._cancel),
             ("POST", "/orders/{id}/fulfillments", self._fulfill),
             ("POST", "/orders/{id}/fulfillments/{fulfillment}/shipments", self._ship),
+            ("POST", "/payments/{payment}/refund", self._refund),
             ("GET", "/returns", self._list_returns),
             ("GET", "/stock-locations/{id}", self._location),
             ("GET", "/inventory-items", self._list_items),
@@ -272,6 +282,22 @@ class MedusaSimulator(Simulator):
             self._level_at(self._item(line["variant_sku"]))["reserved_quantity"] -= line["quantity"]
         self.cancel_order(order["id"])
         return JSONResponse({"order": order})
+
+    async def _refund(self, request: Request) -> Response:
+        """Refund some of what was captured; no more than that."""
+        asked, payment_id = await request.json(), request.path_params["payment"]
+        for order in self.orders.values():
+            (payment,) = order["payment_collections"][0]["payments"]
+            if payment["id"] != payment_id:
+                continue
+            captured = sum(Decimal(str(each["amount"])) for each in payment.get("captures", []))
+            if not 0 < Decimal(str(asked["amount"])) <= captured - self.paid_back(order["id"]):
+                message = "You are not allowed to refund more than the captured amount"
+                return _failed(400, "invalid_data", message)
+            self.refund(order["id"], asked["amount"], asked.get("note", ""))
+            order["updated_at"] = format_time(self.now())
+            return JSONResponse({"payment": {"id": payment_id, "amount": payment["amount"]}})
+        return _failed(404, "not_found", "Payment not found")
 
     async def _fulfill(self, request: Request) -> Response:
         order, asked = self.orders[request.path_params["id"]], await request.json()

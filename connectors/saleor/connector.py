@@ -40,6 +40,7 @@ from connectors.contract import (
     WebhookCall,
 )
 from connectors.errors import AuthFailed, Conflict, NotFound, NotOurs, Unknown
+from connectors.refunds import RefundOrders
 from connectors.remote import Remote, RemoteApi
 from connectors.saleor import documents
 from connectors.saleor.fulfillment import push_fulfillment
@@ -61,6 +62,7 @@ from connectors.saleor.mapping import (
     untracked_ref,
     variant_stock,
 )
+from connectors.saleor.refunds import refund_order
 from connectors.saleor.signature import ShopKeys
 from connectors.stock_levels import bound, untracked
 from connectors.toolkit.accounts import account_part, address_of
@@ -76,6 +78,7 @@ from hub.vocabulary import (
     LineKind,
     ObservedLevel,
     Order,
+    Refund,
     Return,
     StockLevel,
 )
@@ -108,6 +111,7 @@ class Saleor(
     PullOrders,
     PullReturns,
     CancelOrders,
+    RefundOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -130,6 +134,7 @@ class Saleor(
     key: ClassVar[str] = "saleor"
     settings_model: ClassVar[type[BaseModel]] = SaleorSettings
     pages_shrink: ClassVar[bool] = True
+    refunds_are_returns: ClassVar[bool] = False  # they stand beside the fulfillments
     levels_max: ClassVar[int] = 50
 
     def __init__(self, settings: SaleorSettings, api: RemoteApi) -> None:
@@ -209,6 +214,13 @@ class Saleor(
             if refusal := first_error(data["orderCancel"]["errors"]):
                 raise refusal
         return f"Saleor order {order['number']}"
+
+    async def refund_order(self, refund: Refund) -> str:
+        """Grant a refund by line and amount, and request it of the payment app."""
+        order = (await self._execute(documents.PAYMENTS, id=refund.order_ref))["order"]
+        if order is None:
+            raise NotFound(f"no order {refund.order_ref}")
+        return await refund_order(self._execute, order, refund)
 
     async def snapshot_orders(
         self, since: datetime, until: datetime

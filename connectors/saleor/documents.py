@@ -125,7 +125,37 @@ mutation Cancel($id: ID!) {
 }
 """
 
+PAYMENTS = """
+query Payments($id: ID!) {
+  order(id: $id) {
+    id total { currency gross { amount } }
+    grantedRefunds { id status reason }
+    transactions { id name actions chargedAmount { amount } }
+  }
+}
+"""
+
+GRANT_REFUND = """
+mutation GrantRefund($id: ID!, $input: OrderGrantRefundCreateInput!) {
+  orderGrantRefundCreate(id: $id, input: $input) {
+    grantedRefund { id status reason }
+    errors { code field message }
+  }
+}
+"""
+
+REQUEST_REFUND = """
+mutation RequestRefund($id: ID!) {
+  transactionRequestRefundForGrantedRefund(grantedRefundId: $id) {
+    errors { code field message }
+  }
+}
+"""
+
 ALL = (
+    PAYMENTS,
+    GRANT_REFUND,
+    REQUEST_REFUND,
     CHECK,
     ORDERS,
     ORDER,

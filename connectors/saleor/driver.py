@@ -103,6 +103,9 @@ class SaleorDriver(SimulatorDriver):
         }
         return ref
 
+    def paid_back(self, ref: str) -> Decimal:
+        return self.simulator.paid_back(ref)
+
     def place_order_beside(self, sku: str, kind: LineKind) -> str:
         extra = self.simulator.add_item(kind, 9)
         gift = kind is LineKind.GIFT_CARD

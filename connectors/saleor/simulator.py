@@ -133,6 +133,8 @@ class SaleorSimulator(Simulator):
             "undiscountedTotal": taxed(),
             "shippingPrice": taxed(),
             "totalRefunded": {"amount": 0.0},
+            "grantedRefunds": [],
+            "transactions": lambda _info: self._transactions(ref),
             "lines": lines,
             "fulfillments": [],
         }
@@ -205,6 +207,8 @@ class SaleorSimulator(Simulator):
             "orderFulfill": self._fulfill,
             "updatePrivateMetadata": self._name,
             "orderCancel": self._cancel,
+            "orderGrantRefundCreate": self._grant,
+            "transactionRequestRefundForGrantedRefund": self._pay_back,
         }
 
     def _warehouse(self, ref: str) -> Record | None:
@@ -306,6 +310,57 @@ class SaleorSimulator(Simulator):
             return {"order": None, "errors": [message]}
         self.change(order["id"], status="CANCELED")
         return {"order": order, "errors": []}
+
+    def _transactions(self, ref: str) -> list[Record]:
+        order = self.orders[ref]
+        charged = Decimal(str(order["total"]["gross"]["amount"])) - self.paid_back(ref)
+        return [
+            {
+                "id": global_id("TransactionItem", int(order["number"])),
+                "name": "card",
+                "actions": ["REFUND"] if charged else [],
+                "chargedAmount": {"amount": float(charged)},
+            }
+        ]
+
+    def paid_back(self, ref: str) -> Decimal:
+        """Return what was paid back of an order."""
+        return Decimal(str(self.orders[ref]["totalRefunded"]["amount"]))
+
+    def _grant(self, _info: Info, **asked: Any) -> Record:
+        """Grant a refund; nothing is paid until it is requested."""
+        order, wanted = self.orders.get(asked["id"]), asked["input"]
+        if order is None:
+            return {"grantedRefund": None, "errors": [_problem("NOT_FOUND", "No such order.")]}
+        (transaction,) = self._transactions(order["id"])
+        wanted_amount = Decimal(str(wanted["amount"]))
+        if wanted["transactionId"] != transaction["id"]:
+            return {"grantedRefund": None, "errors": [_problem("NOT_FOUND", "No transaction.")]}
+        if wanted_amount > Decimal(str(transaction["chargedAmount"]["amount"])):
+            message = _problem("AMOUNT_GREATER_THAN_AVAILABLE", "More than was charged.")
+            return {"grantedRefund": None, "errors": [message]}
+        made = {
+            "id": global_id("OrderGrantedRefund", self.next_id()),
+            "status": "NONE",
+            "reason": wanted.get("reason"),
+            "granted": wanted_amount,
+        }
+        order["grantedRefunds"].append(made)
+        self.change(order["id"])
+        return {"grantedRefund": made, "errors": []}
+
+    def _pay_back(self, _info: Info, **asked: Any) -> Record:
+        for order in self.orders.values():
+            for each in order["grantedRefunds"]:
+                if each["id"] != asked["grantedRefundId"]:
+                    continue
+                if each["status"] != "NONE":
+                    return {"errors": [_problem("REFUND_ALREADY_PROCESSED", "It was paid.")]}
+                each["status"] = "SUCCESS"
+                paid = self.paid_back(order["id"]) + each["granted"]
+                self.change(order["id"], totalRefunded={"amount": float(paid)})
+                return {"errors": []}
+        return {"errors": [_problem("NOT_FOUND", "No such granted refund.")]}
 
 
 def global_id(kind: str, number: int) -> str:

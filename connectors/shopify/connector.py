@@ -43,6 +43,7 @@ from connectors.errors import (
     NotOurs,
 )
 from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
+from connectors.refunds import RefundOrders
 from connectors.remote import Remote
 from connectors.shopify import bulk, documents, returns
 from connectors.shopify.fulfillment import push_fulfillment
@@ -62,6 +63,7 @@ from connectors.shopify.mapping import (
 )
 from connectors.shopify.money import KINDS
 from connectors.shopify.privacy import ShopifyPrivacy
+from connectors.shopify.refunds import refund_order
 from connectors.shopify.selection import Selection, Sold, account_of
 from connectors.shopify.stock import ItemStock
 from connectors.stock_levels import bound
@@ -80,6 +82,7 @@ from hub.vocabulary import (
     LineKind,
     ObservedLevel,
     Order,
+    Refund,
     Return,
     StockLevel,
 )
@@ -133,6 +136,7 @@ class Shopify(
     PullOrders,
     PullReturns,
     CancelOrders,
+    RefundOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -238,6 +242,10 @@ class Shopify(
         """Cancel an order for want of stock, and refund what was paid."""
         await returns.cancel_order(self.api, cancellation)
         return self._page_of(cancellation.order_ref)
+
+    async def refund_order(self, refund: Refund) -> str:
+        """Pay back with the payments of the order, by line."""
+        return await refund_order(self.api, self.settings.location_id, refund)
 
     async def read_contact(self, order_ref: str) -> Contact | None:
         """Read the address that an order was placed with; it needs protected customer data."""

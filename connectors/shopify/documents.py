@@ -231,6 +231,28 @@ mutation Cancel($id: ID!, $note: String) {
 }
 """
 
+PAYMENTS = """
+query Payments($id: ID!) {
+  order(id: $id) {
+    id presentmentCurrencyCode
+    lineItems(first: 100) { nodes { id currentQuantity unfulfilledQuantity } }
+    refunds(first: 50) { id note }
+    transactions(first: 100) {
+      id kind status gateway parentTransaction { id } amountSet { presentmentMoney { amount } }
+    }
+  }
+}
+"""
+
+REFUND = """
+mutation Refund($input: RefundInput!, $key: String!) {
+  refundCreate(input: $input) @idempotent(key: $key) {
+    refund { id }
+    userErrors { field message }
+  }
+}
+"""
+
 # Run by the shop itself and put into a file: every line of it is one object, without any paging.
 BULK_ORDERS = """
 query BulkOrders($query: String) {
@@ -288,6 +310,8 @@ ALL = (
     SET_METAFIELDS,
     CHANGED,
     REFUNDS,
+    PAYMENTS,
+    REFUND,
     RETURNS,
     CANCELLED,
     CANCEL,

@@ -1,6 +1,7 @@
 """Driver of the Shopify simulator for the conformance cases."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from connectors.privacy import PrivacyKind
@@ -114,6 +115,10 @@ class ShopifyDriver(SkuSimulatorDriver):
         line = order.lines[0]
         line.price, line.discount, line.tax = cost.unit_price, cost.discount, cost.tax
         return ref
+
+    def paid_back(self, ref: str) -> Decimal:
+        refunds = self.simulator.orders[ref].refunds
+        return sum((Decimal(each.amount) for each in refunds), Decimal())
 
     def place_order_beside(self, sku: str, kind: LineKind) -> str:
         self.list_article("EXTRA", 9)

@@ -16,7 +16,6 @@ more serials of one order than 1,000 characters hold (the attribute then says ho
 out).
 """
 
-import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,31 +34,33 @@ from connectors.contract import (
     PushedLevel,
     PushFulfillment,
     PushStock,
+    ReadContacts,
     ReceiveWebhooks,
     SnapshotOrders,
     SnapshotStock,
     WebhookCall,
 )
-from connectors.errors import Conflict, NotFound, NotOurs, Rejected
+from connectors.errors import NotFound, NotOurs
+from connectors.refunds import RefundOrders
 from connectors.remote import Remote
+from connectors.square.contacts import read_contact
 from connectors.square.fulfillment import push_fulfillment
 from connectors.square.mapping import (
     ARTICLES,
     ORDERS,
     RETURNS,
-    KeyReused,
     call,
     changed_at,
-    digest,
     is_counted,
     order_refs,
-    parse_counts,
     parse_event,
     parse_order,
     variation_ids,
 )
 from connectors.square.patterns import Pattern, PatternRefused, compiled
+from connectors.square.refunds import refund_order
 from connectors.square.returns import is_only_a_return, parse_returns
+from connectors.square.stock import counts_of, set_levels, untracked_of
 from connectors.stock_levels import bound, untracked
 from connectors.toolkit import signatures
 from connectors.toolkit.cursors import IncrementalCursor, stamp
@@ -74,11 +75,13 @@ from connectors.toolkit.json_fields import (
 from connectors.toolkit.records import Batch, Record
 from connectors.unreadable import UnreadableRecord
 from hub.vocabulary import (
+    Contact,
     Fulfillment,
     HoldReason,
     LineKind,
     ObservedLevel,
     Order,
+    Refund,
     Return,
     StockLevel,
 )
@@ -121,12 +124,14 @@ class SquareSettings(BaseModel):
 class Square(
     Connector[SquareSettings],
     PullOrders,
+    RefundOrders,
     PullReturns,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
     PushFulfillment,
     ReceiveWebhooks,
+    ReadContacts,
 ):
     """One location: what its till and its online store sell, and what it stocks."""
 
@@ -147,6 +152,7 @@ class Square(
     orders_name_serials: ClassVar[bool] = True
     returns_name_serials: ClassVar[bool] = True
     compares_stock: ClassVar[bool] = False
+    refunds_name_lines: ClassVar[bool] = False
 
     @classmethod
     def account(cls, settings: SquareSettings) -> Sequence[str]:
@@ -182,6 +188,16 @@ class Square(
         orders = await self._orders(found)
         position, more = position.step(ORDERS.newest(found, changed_at), after)
         return Page(orders.items, position.cursor(), more, orders.unreadable)
+
+    async def refund_order(self, refund: Refund) -> str:
+        """Pay back with the payments of the order, once for our key."""
+        order = await self._raw_order(refund.order_ref)
+        return await refund_order(self.api, order, refund)
+
+    async def read_contact(self, order_ref: str) -> Contact | None:
+        """Read who an order goes to, else the customer that it names."""
+        order = await self._raw_order(order_ref)
+        return await read_contact(self.api, order)
 
     async def read_order(self, ref: str) -> Order:
         """Read one order of this location by its id."""
@@ -225,7 +241,7 @@ class Square(
             page = await call(self.api, "GET", "/v2/catalog/list", params=params)
             objects = nodes_of(page, "objects", required=False)
             ids = ARTICLES.each(objects, lambda each: identity(each, "id"))
-            counts, odd = await self._counts(ids.items)
+            counts, odd = await counts_of(self.api, self.settings.location_id, ids.items)
             for unreadable in odd:
                 yield unreadable
             parse = partial(self._observed, counts=counts, odd={each.ref for each in odd})
@@ -239,38 +255,18 @@ class Square(
     async def push_stock(self, levels: Sequence[StockLevel]) -> Sequence[PushedLevel]:
         """Set counts, in one call where none is refused; else by halves, to find the bad one."""
         able, lost = bound(levels, "catalog_object_id")
-        loose = await self._untracked([level.remote["catalog_object_id"] for level in able])
+        loose = await untracked_of(
+            self.api,
+            self.settings.location_id,
+            [level.remote["catalog_object_id"] for level in able],
+        )
         refused = [
             PushedLevel(level.listing, error=untracked(level.remote["catalog_object_id"]))
             for level in able
             if level.remote["catalog_object_id"] in loose
         ]
         counted = [each for each in able if each.remote["catalog_object_id"] not in loose]
-        return [*lost, *refused, *await self._push(counted)]
-
-    async def _untracked(self, ids: Sequence[str]) -> frozenset[str]:
-        """Find the articles whose stock the seller does not keep at the location."""
-        if not ids:
-            return frozenset()
-        body = {"object_ids": list(dict.fromkeys(ids))}
-        answer = await call(self.api, "POST", "/v2/catalog/batch-retrieve", json=body, repeat=True)
-        location = self.settings.location_id
-        found = ARTICLES.each(
-            nodes_of(answer, "objects", required=False),
-            lambda each: None if is_counted(each, location) else identity(each, "id"),
-        )
-        return frozenset(found.items)
-
-    async def _push(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
-        if not levels:
-            return []
-        try:
-            return await self._set_counts(levels)
-        except (Rejected, NotFound, Conflict) as refusal:
-            if len(levels) == 1:
-                return [PushedLevel(levels[0].listing, error=refusal)]
-        half = len(levels) // 2
-        return [*await self._push(levels[:half]), *await self._push(levels[half:])]
+        return [*lost, *refused, *await set_levels(self.api, self.settings.location_id, counted)]
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Move the shipment of an online order, and name the serials in the custom attribute."""
@@ -375,67 +371,6 @@ class Square(
             )
             skus |= dict(ARTICLES.each(nodes_of(answer, "objects", required=False), _sku).items)
         return skus
-
-    async def _counts(self, ids: Sequence[str]) -> tuple[dict[str, int], list[UnreadableRecord]]:
-        """Read counts by catalog object, and those that could not be read."""
-        counts, odd = dict[str, int](), list[UnreadableRecord]()
-        body: dict[str, Any] = {
-            "catalog_object_ids": list(ids),
-            "location_ids": [self.settings.location_id],
-            "states": ["IN_STOCK"],
-        }
-        while ids:
-            path = "/v2/inventory/counts/batch-retrieve"
-            answer = await call(self.api, "POST", path, json=body, repeat=True)
-            found = parse_counts(answer)
-            counts |= dict(found.items)
-            odd += found.unreadable
-            if not answer.get("cursor"):
-                break
-            body["cursor"] = answer["cursor"]
-        return counts, odd
-
-    async def _set_counts(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
-        now = stamp(datetime.now(UTC))
-        changes = [
-            {
-                "type": "PHYSICAL_COUNT",
-                "physical_count": {
-                    "reference_id": level.key[:255],
-                    "catalog_object_id": level.remote["catalog_object_id"],
-                    "location_id": level.remote.get("location_id", self.settings.location_id),
-                    "state": "IN_STOCK",
-                    "quantity": str(level.available),
-                    "occurred_at": now,
-                },
-            }
-            for level in levels
-        ]
-        wanted = [[each.key, each.remote["catalog_object_id"], each.available] for each in levels]
-        body = {"idempotency_key": digest(json.dumps(wanted)), "changes": changes}
-        try:
-            path = "/v2/inventory/changes/batch-create"
-            answer = await call(self.api, "POST", path, json=body, repeat=True)
-        except KeyReused:
-            return await self._present(levels)
-        counts = dict(parse_counts(answer).items)
-        return [
-            PushedLevel(each.listing, counts.get(each.remote["catalog_object_id"], each.available))
-            for each in levels
-        ]
-
-    async def _present(self, levels: Sequence[StockLevel]) -> list[PushedLevel]:
-        """Answer for counts that an earlier call set: what is there now may be another number."""
-        counts, _ = await self._counts([level.remote["catalog_object_id"] for level in levels])
-        results = []
-        for level in levels:
-            present = counts.get(level.remote["catalog_object_id"])
-            error = Conflict("set by an earlier call, changed since", observed=present)
-            if present == level.available:
-                results.append(PushedLevel(level.listing, present))
-            else:
-                results.append(PushedLevel(level.listing, error=error))
-        return results
 
 
 def _sku(article: Mapping[str, Any]) -> tuple[str, str]:

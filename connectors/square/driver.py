@@ -88,6 +88,14 @@ class SquareDriver(SkuSimulatorDriver):
             "total_money": money(cost.total),
             "total_discount_money": money(cost.discount),
             "total_tax_money": money(cost.tax),
+            "tenders": [
+                {
+                    "id": f"T-{ref}",
+                    "payment_id": f"P-{ref}",
+                    "type": "CARD",
+                    "amount_money": money(cost.total),
+                }
+            ],
         }
         sale.lines[0] |= {
             "base_price_money": money(cost.unit_price),
@@ -96,6 +104,9 @@ class SquareDriver(SkuSimulatorDriver):
         }
         return ref
 
+    def paid_back(self, ref: str) -> Decimal:
+        return Decimal(self.simulator.paid_back(self.simulator.orders[ref])).scaleb(-2)
+
     def place_order_beside(self, sku: str, kind: LineKind) -> str:
         ref = self.simulator.place_order({sku: 1})
         gift = kind is LineKind.GIFT_CARD
@@ -103,6 +114,22 @@ class SquareDriver(SkuSimulatorDriver):
         line["item_type"] = "GIFT_CARD" if gift else "CUSTOM_AMOUNT"
         self.simulator.orders[ref].lines.append(line)
         return ref
+
+    def set_buyer(self, ref: str, name: str, email: str, phone: str) -> None:
+        """Name the buyer as a customer of the seller; one without a number as recipient."""
+        sale, customer = self.simulator.orders[ref], f"CUST-{ref}"
+        first, _, last = name.partition(" ")
+        if email and not phone:
+            recipient = {"display_name": name, "email_address": email}
+            sale.fulfillments[0]["shipment_details"]["recipient"] = recipient
+            return
+        sale.customer_id = customer if email else None
+        given = {"given_name": first, "family_name": last}
+        self.simulator.customers[customer] = {
+            **given,
+            "email_address": email,
+            "phone_number": phone,
+        }
 
     def name_buyer(self, ref: str, buyer: Buyer) -> str | None:
         sale = self.simulator.orders[ref]

@@ -16,6 +16,7 @@ from connectors import (
     contract,
     errors,
     exchanged,
+    refunds,
     registry,
     remote,
     shipments,
@@ -56,7 +57,7 @@ reference.
 """
 
 SECTIONS: tuple[tuple[str, tuple[ModuleType, ...]], ...] = (
-    ("Contract", (contract, exchanged, stock_levels, shipments, unreadable)),
+    ("Contract", (contract, exchanged, refunds, stock_levels, shipments, unreadable)),
     ("Errors", (errors, status_errors)),
     ("Remote calls", (remote, rate_limits)),
     ("Credentials", (tokens, bearer_auth, signatures, accounts)),

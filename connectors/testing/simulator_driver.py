@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from connectors.privacy import PrivacyKind
@@ -296,6 +297,12 @@ class SimulatorDriver:
         The order stays, and its time of change moves. False where the channel refunds no such part.
         """
         return False
+
+    # RefundOrders.
+
+    def paid_back(self, ref: str) -> Decimal:
+        """Return what the channel has paid back of an order, as its own books have it."""
+        raise self._missing("paid_back")
 
     # ReceiveWebhooks.
 

@@ -11,38 +11,12 @@ from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
+from connectors.errors import Rejected
 from connectors.toolkit.cursors import moment
+from hub.vocabulary.currencies import decimals_of
 
 DIGITS_MAX = 28  # of an amount before and behind its point: as many as decimals are exact to
-DECIMALS_DEFAULT = 2
 UNIT_PRICE_DECIMALS = 6
-# ISO 4217, the currencies whose smallest unit is not a hundredth.
-DECIMALS: Mapping[str, int] = {
-    **dict.fromkeys(
-        [
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "UYI",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ],
-        0,
-    ),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-    **dict.fromkeys(["CLF", "UYW"], 4),
-}
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
 _EXACT = Context(prec=2 * DIGITS_MAX, rounding=ROUND_HALF_EVEN)
@@ -81,7 +55,27 @@ def from_minor(value: Any, currency: str | None) -> Decimal | None:
     """Return the amount of so many smallest units: 10 is 0.10 in EUR, 10 in JPY, 0.010 in KWD."""
     if currency is None:
         return None
-    return scaled(decimal_of(value), DECIMALS.get(currency, DECIMALS_DEFAULT))
+    return scaled(decimal_of(value), decimals_of(currency))
+
+
+def to_minor(value: Decimal, currency: str) -> int:
+    """Return an amount in smallest units, for remotes that write those: 0.10 EUR is 10, 10 JPY 10.
+
+    Raises Rejected for an amount that has more decimals than its currency.
+    """
+    units = value.scaleb(decimals_of(currency), _EXACT)
+    if units != units.to_integral_value():
+        raise Rejected(f"{value} is no amount in {currency}, which has {decimals_of(currency)}")
+    return int(units)
+
+
+def written(value: Decimal, currency: str) -> str:
+    """Return an amount as text with the decimals of its currency: 10.00 in EUR, 10 in JPY.
+
+    Raises Rejected for an amount that has more.
+    """
+    minor = Decimal(to_minor(value, currency))
+    return f"{minor.scaleb(-decimals_of(currency), _EXACT):f}"
 
 
 def scaled(value: Decimal | None, decimals: int) -> Decimal | None:

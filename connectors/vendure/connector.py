@@ -45,6 +45,7 @@ from connectors.contract import (
     WebhookCall,
 )
 from connectors.errors import NotFound
+from connectors.refunds import RefundOrders
 from connectors.remote import Remote
 from connectors.shipments import require_serials
 from connectors.stock_levels import bound
@@ -70,6 +71,7 @@ from connectors.vendure.mapping import (
     result_or_raise,
 )
 from connectors.vendure.money import with_precision
+from connectors.vendure.refunds import refund_order
 from connectors.vendure.returns import parse_returns
 from connectors.vendure.stock import LocationStock
 from hub.vocabulary import (
@@ -80,6 +82,7 @@ from hub.vocabulary import (
     ObservedLevel,
     Order,
     OrderState,
+    Refund,
     Return,
     StockLevel,
 )
@@ -114,6 +117,7 @@ class Vendure(
     PullOrders,
     PullReturns,
     CancelOrders,
+    RefundOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -271,6 +275,14 @@ class Vendure(
             data = await self._execute(documents.CANCEL, repeat=False, input=wanted)
             result_or_raise(data["cancelOrder"])
         return str(order["code"])
+
+    async def refund_order(self, refund: Refund) -> str:
+        """Pay back with the payments of the order, naming the units."""
+        data = await self._execute(documents.PAYMENTS, id=refund.order_ref)
+        if data["order"] is None:
+            raise NotFound(f"no order {refund.order_ref}")
+        order = with_precision(data, data["order"])
+        return await refund_order(self._execute, order, refund)
 
     async def push_fulfillment(self, fulfillment: Fulfillment) -> str:
         """Create the fulfillment if there is none with exactly our serials, and ship it."""

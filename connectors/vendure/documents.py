@@ -98,4 +98,36 @@ mutation Cancel($input: CancelOrderInput!) {
 }
 """
 
-ALL = (CHECK, ORDERS, ORDER, BUYER, VARIANTS, SET_STOCK, FULFILL, SHIP, CANCEL)
+PAYMENTS = """
+query Payments($id: ID!) {
+  globalSettings { serverConfig { moneyStrategyPrecision } }
+  order(id: $id) {
+    id code state currencyCode
+    payments { id state amount refunds { id state total reason } }
+  }
+}
+"""
+
+REFUND = """
+mutation Refund($input: RefundOrderInput!) {
+  refundOrder(input: $input) {
+    __typename
+    ... on Refund { id state total reason }
+    ... on ErrorResult { errorCode message }
+  }
+}
+"""
+
+ALL = (
+    CHECK,
+    ORDERS,
+    ORDER,
+    BUYER,
+    VARIANTS,
+    SET_STOCK,
+    FULFILL,
+    SHIP,
+    CANCEL,
+    PAYMENTS,
+    REFUND,
+)

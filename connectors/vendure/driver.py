@@ -98,6 +98,10 @@ class VendureDriver(SimulatorDriver):
         line.tax = units(cost.tax)
         return sale.id
 
+    def paid_back(self, ref: str) -> Decimal:
+        paid = sum(each.total for each in self.simulator.sales[ref].refunds)
+        return Decimal(paid).scaleb(-self.simulator.precision)
+
     def name_buyer(self, ref: str, buyer: Buyer) -> str | None:
         self.simulator.sales[ref].customer = str(buyer.number) if buyer.number else None
         return self.simulator.sales[ref].customer

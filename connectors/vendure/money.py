@@ -36,17 +36,15 @@ def with_money(read: Order, node: Mapping[str, Any]) -> Order:
     """Return an order with what it costs and what was paid back."""
     payments = listed(node, "payments")
     refunds = [each for payment in payments for each in listed(payment, "refunds")]
-    settled = [_money(each, "total", node) for each in refunds if each.get("state") == "Settled"]
-    discounts = [
-        positive(_money(each, "amountWithTax", node)) for each in listed(node, "discounts")
-    ]
+    settled = [money(each, "total", node) for each in refunds if each.get("state") == "Settled"]
+    discounts = [positive(money(each, "amountWithTax", node)) for each in listed(node, "discounts")]
     return replace(
         read,
         currency=currency_code(node, "currencyCode"),
-        total=_money(node, "totalWithTax", node),
+        total=money(node, "totalWithTax", node),
         discount=total(discounts) if discounts else Decimal(0),
-        tax=difference(_money(node, "totalWithTax", node), _money(node, "total", node)),
-        shipping=_money(node, "shippingWithTax", node),
+        tax=difference(money(node, "totalWithTax", node), money(node, "total", node)),
+        shipping=money(node, "shippingWithTax", node),
         refunded=total(settled),
         tax_included=True,
     )
@@ -54,15 +52,16 @@ def with_money(read: Order, node: Mapping[str, Any]) -> Order:
 
 def with_price(read: OrderLine, line: Mapping[str, Any], order: Mapping[str, Any]) -> OrderLine:
     """Return a line with its price; its prorated price bears its share of the order's discounts."""
-    before = _money(line, "linePriceWithTax", order)
+    before = money(line, "linePriceWithTax", order)
     return replace(
         read,
-        unit_price=_money(line, "unitPriceWithTax", order),
-        discount=difference(before, _money(line, "proratedLinePriceWithTax", order)),
-        tax=_money(line, "lineTax", order),
+        unit_price=money(line, "unitPriceWithTax", order),
+        discount=difference(before, money(line, "proratedLinePriceWithTax", order)),
+        tax=money(line, "lineTax", order),
     )
 
 
-def _money(record: Mapping[str, Any], name: str, order: Mapping[str, Any]) -> Decimal | None:
+def money(record: Mapping[str, Any], name: str, order: Mapping[str, Any]) -> Decimal | None:
+    """Return an amount of a record, with the decimals that the answer of its order states."""
     stated = order.get(PRECISION)
     return scaled(amount(record, name), stated if isinstance(stated, int) else PRECISION_DEFAULT)

@@ -40,6 +40,7 @@ from connectors.contract import (
 )
 from connectors.errors import AuthFailed, NotFound, Rejected
 from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
+from connectors.refunds import RefundOrders
 from connectors.remote import Remote
 from connectors.stock_levels import bound
 from connectors.toolkit import signatures
@@ -62,6 +63,7 @@ from connectors.woocommerce.mapping import (
     parse_order,
     parse_quantity,
 )
+from connectors.woocommerce.refunds import refund_order
 from connectors.woocommerce.returns import (
     RETURNS,
     attach_refunds,
@@ -77,6 +79,7 @@ from hub.vocabulary import (
     HoldReason,
     ObservedLevel,
     Order,
+    Refund,
     Return,
     StockLevel,
 )
@@ -115,6 +118,7 @@ class WooCommerce(
     PullOrders,
     PullReturns,
     CancelOrders,
+    RefundOrders,
     PushStock,
     SnapshotStock,
     SnapshotOrders,
@@ -202,6 +206,10 @@ class WooCommerce(
         if order.get("status") not in CANCELLED:
             await self.api.json("PUT", path, json={"status": "cancelled"})
         return f"WooCommerce order {order.get('number') or cancellation.order_ref}"
+
+    async def refund_order(self, refund: Refund) -> str:
+        """Pay back with the gateway of the order, by line."""
+        return await refund_order(self.api, refund)
 
     async def read_contact(self, order_ref: str) -> Contact | None:
         """Read how the buyer of an order is billed."""

@@ -94,6 +94,10 @@ class WooCommerceDriver(SkuSimulatorDriver):
             self.simulator.set_status(ref, "completed")
         return self._refund(ref, quantity, line)
 
+    def paid_back(self, ref: str) -> Decimal:
+        refunds = self.simulator.refunds.get(int(ref), [])
+        return sum((Decimal(each["amount"]) for each in refunds), Decimal())
+
     def refund_unsent(self, ref: str, quantity: int, line: int = 0) -> bool:
         self._refund(ref, quantity, line)
         return True

@@ -67,6 +67,7 @@ from hub_api.reconciliation.service_levels import ServiceLevelMutation, ServiceL
 from hub_api.returns.channel_returns import ChannelReturnQuery
 from hub_api.returns.mutations import ReturnMutation
 from hub_api.returns.queries import ReturnQuery
+from hub_api.returns.refunds import RefundMutation, RefundQuery
 from hub_api.storefront.mutations import StorefrontMutation
 from hub_api.storefront.queries import StorefrontQuery
 from hub_api.storefront.subscriptions import StockSubscription
@@ -116,6 +117,7 @@ class Query(
     HistoryQuery,
     ReturnQuery,
     ChannelReturnQuery,
+    RefundQuery,
     RecallQuery,
     PersonQuery,
     SerializationQuery,
@@ -146,6 +148,7 @@ class Mutation(
     CountMutation,
     HistoryMutation,
     ReturnMutation,
+    RefundMutation,
     DirectOrderMutation,
     StorefrontMutation,
     OrderMutation,

@@ -32,6 +32,7 @@ class Scope(StrEnum):
     POS = "pos"  # sales and returns at a counter
     ORDERS = "orders"  # places, edits and cancels orders at the hub itself
     OPS = "ops"  # channels, cases, reconciliation, the console
+    REFUNDS = "refunds"  # lets channels pay buyers back
     OVERRIDE = "override"  # lets an order leave that is on hold, acts on carts of other keys
     ADMIN = "admin"  # the catalogue, channels' settings, keys
     CLIENT = "client"  # owner of goods that we keep: reads its own data only
@@ -45,7 +46,8 @@ CONTAINS = {
     Scope.SCANNER: {Scope.SCANNER, Scope.QUANTITIES, Scope.STOREFRONT},
     Scope.POS: {Scope.POS, Scope.QUANTITIES, Scope.STOREFRONT},
     Scope.ORDERS: {Scope.ORDERS, Scope.CARTS, Scope.QUANTITIES, Scope.STOREFRONT},
-    Scope.OPS: set(Scope) - {Scope.OVERRIDE, Scope.ADMIN, Scope.CLIENT},
+    Scope.OPS: set(Scope) - {Scope.REFUNDS, Scope.OVERRIDE, Scope.ADMIN, Scope.CLIENT},
+    Scope.REFUNDS: {Scope.REFUNDS},
     Scope.OVERRIDE: {Scope.OVERRIDE},
     Scope.ADMIN: set(Scope) - {Scope.CLIENT},
     Scope.CLIENT: {Scope.CLIENT},

@@ -48,6 +48,7 @@ class CaseKind(StrEnum):
     RETURN_NOT_SCANNED = "return_not_scanned"  # said to be back, and no unit was read
     UNMATCHED_RETURN = "unmatched_return"  # a return of an unknown order or line
     DOUBLE_REFUND = "double_refund"  # more is refunded than was sold
+    REFUND_REFUSED = "refund_refused"  # a channel that was asked did not pay back
     MISSING_RECORD = "missing_record"  # what must have been recorded was not
     UNREADABLE_RECORD = "unreadable_record"  # a channel sent what cannot be read
     UNREACHABLE_CUSTOMER = "unreachable_customer"  # a recall's notice did not arrive

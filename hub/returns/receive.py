@@ -16,7 +16,7 @@ from hub.commands.context import CommandContext, Document
 from hub.commands.work import Work
 from hub.decision_rules import Facts, ReturnDecision, Route, Rule, Topic
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
-from hub.history.sales import story_of
+from hub.history.sales import Sale, story_of
 from hub.ledger import record_one
 from hub.ledger.command import UnitCommand
 from hub.ledger.event_writer import Verdict, refused
@@ -159,11 +159,23 @@ def refund(tx: Transaction, context: CommandContext, return_id: str, reference: 
     """
     if not 0 < len(reference.strip()) <= TEXT_CHARS_MAX:
         raise InvalidInput(f"a reference has 1 to {TEXT_CHARS_MAX} characters", field="reference")
+    refundable(tx, context, return_id)
+    refunds.mark_return(tx, context, return_id, reference.strip())
+
+
+def refundable(tx: Transaction, context: CommandContext, return_id: str) -> ReturnCaseRow:
+    """Lock a return that may be refunded, and return it.
+
+    Raises UnknownReference for an unknown return, StepNotAllowed for one that is not accepted,
+    whose sale is refunded already, or that a channel was asked to refund.
+    """
     row = _locked(tx, return_id)
     if row["refund_ref"] is not None:
         raise StepNotAllowed(f"it was refunded already: {row['refund_ref']}", allowed=[])
     if row["received_at"] is None:
         raise StepNotAllowed("the unit was not taken in: accept the return first", allowed=[])
+    if refunds.is_asked_for(tx, return_id):
+        raise StepNotAllowed("its channel was asked to refund it", allowed=[])
     # The unit may be sold again since: only returns of the same sale count.
     sales = [sale.recorded_at for sale in story_of(tx, _unit_of(row)).sales]
     decided = row["decided_at"]
@@ -178,26 +190,25 @@ def refund(tx: Transaction, context: CommandContext, return_id: str, reference: 
     _check_unrefunded(tx, row)
     if other is not None:
         raise StepNotAllowed(f"its sale was refunded already: {other['refund_ref']}", allowed=[])
-    tx.run(
-        "UPDATE return_case SET refund_ref = :reference, refunded_at = :now, "
-        "state = CASE WHEN route IS NULL THEN 'refunded' ELSE 'closed' END, "
-        "closed_at = CASE WHEN route IS NULL THEN closed_at ELSE :now END WHERE id = :id",
-        reference=reference.strip(),
-        now=micros(context.now),
-        id=return_id,
-    )
+    return row
 
 
-def _check_unrefunded(tx: Transaction, row: ReturnCaseRow) -> None:
-    """Raise StepNotAllowed if the channel has refunded every shipped unit of the line."""
+def sale_of(tx: Transaction, row: ReturnCaseRow) -> Sale | None:
+    """Return the sale on an order line that a return is of; None for any other sale."""
     sales = [
         sale
         for sale in story_of(tx, _unit_of(row)).sales
         if sale.recorded_at <= row["decided_at"] and sale.line_id is not None
     ]
-    if not sales or sales[-1].line_id is None:
+    return sales[-1] if sales else None
+
+
+def _check_unrefunded(tx: Transaction, row: ReturnCaseRow) -> None:
+    """Raise StepNotAllowed if the channel has refunded every shipped unit of the line."""
+    sale = sale_of(tx, row)
+    if sale is None or sale.line_id is None:
         return
-    paid = refunds.of_line(tx, sales[-1].line_id)
+    paid = refunds.of_line(tx, sale.line_id)
     if paid.settled:
         raise StepNotAllowed(f"its channel refunded it already: {paid.ref}", allowed=[])
 

@@ -73,6 +73,27 @@ def of_line(tx: Transaction, line_id: str) -> Paid:
     return Paid(int(there["units"]), here, left, there["ref"])
 
 
+def is_asked_for(tx: Transaction, return_id: str) -> bool:
+    """Return whether a channel was asked to refund a return, and did not refuse."""
+    found = tx.value(
+        "SELECT COUNT(*) FROM refund_request WHERE return_id = :id AND state <> 'refused'",
+        id=return_id,
+    )
+    return bool(found)
+
+
+def mark_return(tx: Transaction, context: CommandContext, return_id: str, reference: str) -> None:
+    """Mark a return as refunded; it is closed where its unit is routed."""
+    tx.run(
+        "UPDATE return_case SET refund_ref = :reference, refunded_at = :now, "
+        "state = CASE WHEN route IS NULL THEN 'refunded' ELSE 'closed' END, "
+        "closed_at = CASE WHEN route IS NULL THEN closed_at ELSE :now END WHERE id = :id",
+        reference=reference,
+        now=micros(context.now),
+        id=return_id,
+    )
+
+
 def paid_by_channel(tx: Transaction, context: CommandContext, order_id: str) -> None:
     """Mark accepted returns that the channel has refunded.
 

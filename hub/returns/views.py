@@ -1,11 +1,11 @@
-"""Channel return reads: returns with their lines, optionally only those with expected units."""
+"""Reads of channel returns with their lines, and of refunds that channels were asked for."""
 
 from collections.abc import Sequence
 from typing import TypedDict
 
 from hub.storage.documents import values
 from hub.storage.paging import Filter, page_size
-from hub.storage.rows import ChannelReturnLineRow, ChannelReturnRow
+from hub.storage.rows import ChannelReturnLineRow, ChannelReturnRow, RefundRequestRow
 from hub.storage.sql import Transaction
 
 
@@ -144,3 +144,43 @@ def _with_lines(tx: Transaction, rows: Sequence[_ReturnRow]) -> list[ReturnView]
         }
         for row in rows
     ]
+
+
+class RefundView(RefundRequestRow):
+    """A refund request with its order and channel."""
+
+    order_number: str
+    channel_code: str
+
+
+REFUNDS = (
+    "SELECT refund_request.*, sales_order.number AS order_number, channel.code AS channel_code "
+    "FROM refund_request JOIN sales_order ON sales_order.id = refund_request.order_id "
+    "JOIN channel ON channel.id = sales_order.channel_id "
+)
+
+
+def refund(tx: Transaction, refund_id: str) -> RefundView | None:
+    """Return a refund request by its id, None for an unknown one."""
+    return tx.row_as(RefundView, f"{REFUNDS}WHERE refund_request.id = :id", id=refund_id)
+
+
+def refunds(
+    tx: Transaction,
+    *,
+    first: int,
+    before: str | None,
+    order: str | None = None,
+    state: str | None = None,
+) -> list[RefundView]:
+    """Return refund requests, newest first, up to `first` plus one."""
+    wanted = Filter()
+    wanted.add("refund_request.id < :before", before=before)
+    wanted.add("refund_request.order_id = :order", order=order)
+    wanted.add("refund_request.state = :state", state=state)
+    return tx.rows_as(
+        RefundView,
+        f"{REFUNDS}{wanted.where()}ORDER BY refund_request.id DESC LIMIT :limit",
+        limit=page_size(first) + 1,
+        **wanted.values,
+    )

@@ -149,6 +149,10 @@ def replay(tx: Transaction, message_ids: Sequence[str], now: datetime) -> int:
     )
 
 
+class _Subject(TypedDict):
+    subject: str
+
+
 class UnreadableMessage(TypedDict):
     """A kept record that could not be read."""
 
@@ -162,7 +166,8 @@ def keep_unreadable(
 ) -> bool:
     """Store a record that could not be read as a dead delivery; return False if it is there.
 
-    A delivery of the same record that is being read again, or was closed, is dead again.
+    A delivery of the same record that is being read again, or was closed, is dead again. When it
+    was last seen is when it is settled: what was read before that closes it no more.
     """
     touched = tx.run(
         "INSERT INTO inbox(id, channel_id, delivery, source, topic, subject, body, state, due_at, "
@@ -181,6 +186,14 @@ def keep_unreadable(
         now=micros(now),
         error=error[:500],
     )
+    if touched != 1:
+        tx.run(
+            "UPDATE inbox SET settled_at = :now WHERE channel_id = :channel "
+            "AND delivery = :delivery AND state = 'dead'",
+            now=micros(now),
+            channel=message.channel_id,
+            delivery=message.delivery[:300],
+        )
     return touched == 1
 
 
@@ -195,20 +208,32 @@ def unreadable(tx: Transaction) -> list[UnreadableMessage]:
 
 
 def settle_unreadable(
-    tx: Transaction, channel_id: str, subjects: Sequence[str], now: datetime
-) -> int:
-    """Close the kept records of subjects that were read meanwhile; return their number."""
+    tx: Transaction, channel_id: str, subjects: Sequence[str], read_at: datetime, now: datetime
+) -> set[str]:
+    """Close the kept records of subjects that were read meanwhile.
+
+    `read_at` is when the channel stated what was read: a record that was seen since stays. Returns
+    the subjects of which one stays.
+    """
     if not subjects:
-        return 0
-    return tx.run(
+        return set()
+    chosen = "channel_id = :channel AND subject IN (:subjects...) AND source = :source"
+    values = {
+        "channel": channel_id,
+        "subjects": [subject[:200] for subject in subjects],
+        "source": UNREADABLE,
+    }
+    tx.run(
         "UPDATE inbox SET state = 'done', settled_at = :now, last_error = NULL "
-        "WHERE channel_id = :channel AND subject IN (:subjects...) AND source = :source "
-        "AND state = 'dead'",
+        f"WHERE {chosen} AND state = 'dead' AND settled_at <= :read_at",
         now=micros(now),
-        channel=channel_id,
-        subjects=[subject[:200] for subject in subjects],
-        source=UNREADABLE,
+        read_at=micros(read_at),
+        **values,
     )
+    rows = tx.rows_as(
+        _Subject, f"SELECT DISTINCT subject FROM inbox WHERE {chosen} AND state = 'dead'", **values
+    )
+    return {row["subject"] for row in rows}
 
 
 def _settle(tx: Transaction, message: LeasedMessage, **changes: Any) -> bool:

@@ -9,7 +9,7 @@ from hub.vocabulary.events import EventError, LedgerEvent, NamedUnit
 from hub.vocabulary.gs1 import SELLABLE, BizStep, CaptureMethod, Disposition
 from hub.vocabulary.messages import BuyerMessage, Contact, Notice, NoticeOutcome, NoticeReceipt
 from hub.vocabulary.orders import Cancellation, HoldReason, LineKind, Order, OrderLine, OrderState
-from hub.vocabulary.returns import Return, ReturnLine, ReturnState
+from hub.vocabulary.returns import Refund, RefundLine, Return, ReturnLine, ReturnState
 from hub.vocabulary.shipments import Fulfillment, FulfillmentLine, Parcel
 from hub.vocabulary.stock import ObservedLevel, StockLevel
 from hub.vocabulary.warranties import (
@@ -46,6 +46,8 @@ __all__ = [
     "OrderLine",
     "OrderState",
     "Parcel",
+    "Refund",
+    "RefundLine",
     "Registration",
     "Return",
     "ReturnLine",

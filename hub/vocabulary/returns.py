@@ -1,7 +1,8 @@
-"""Returns and refunds as channels state them."""
+"""Returns and refunds as channels state them, and refunds that channels are asked for."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -52,3 +53,34 @@ class Return:
     def refunded(self) -> bool:
         """Say whether the customer got money back."""
         return self.refunded_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundLine:
+    """Units of one order line that are paid back; `amount` is of all of them, tax included."""
+
+    order_line_ref: str
+    quantity: int
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """Money that the channel of an order is to pay back to the buyer.
+
+    `amount` is an exact decimal in `currency` (ISO 4217): that of its lines, and what belongs to no
+    line, such as shipping.
+    """
+
+    reference: str  # ours; the same for every repeat
+    order_ref: str
+    amount: Decimal
+    currency: str
+    refunded_before: Decimal  # what the order had paid back when this was decided
+    lines: tuple[RefundLine, ...] = ()
+    reason: str = ""
+
+    @property
+    def of_no_line(self) -> Decimal:
+        """Return what of the amount belongs to no line."""
+        return self.amount - sum((line.amount for line in self.lines), Decimal())

@@ -13,6 +13,7 @@ from connectors import (
     MessageBuyers,
     PushFulfillment,
     ReadContacts,
+    RefundOrders,
     RegisterWarranty,
     SendNotice,
 )
@@ -23,6 +24,7 @@ from hub.orders import parcels
 from hub.orders.oversell import TOPIC as CANCELLATION
 from hub.orders.oversell import still_wanted
 from hub.recalls import buyers, notices, people
+from hub.returns import refund_requests
 from hub.storage.rows import ChannelRow, OutboxRow
 from hub.sync import mappings, registrations
 from hub.vocabulary import (
@@ -70,6 +72,8 @@ async def deliver(
         if not await runtime.database.read(lambda tx: still_wanted(tx, fact["subject"])):
             return "no longer needed: the order can be served, or is cancelled"
         return await connector.cancel_order(Cancellation(**payload))
+    if fact["topic"] == refund_requests.TOPIC and isinstance(connector, RefundOrders):
+        return await _refund(runtime, connector, fact)
     if fact["topic"] == registrations.TOPIC and isinstance(connector, RegisterWarranty):
         asked = await runtime.database.read(
             lambda tx: warranty_answers.question(tx, payload["unit"])
@@ -93,6 +97,17 @@ async def deliver(
     if fact["topic"] == buyers.CONTACT and isinstance(connector, ReadContacts):
         return ShownContact(await connector.read_contact(payload["order_ref"]))
     raise TypeError(f"{channel['connector']} can not be sent a {fact['topic']}")
+
+
+def refund_of(fact: OutboxRow) -> str:
+    """Return the id of the refund request that a fact is about."""
+    return str(orjson.loads(fact["payload"])["refund"])
+
+
+async def _refund(runtime: Runtime, connector: RefundOrders, fact: OutboxRow) -> str:
+    """Ask for a refund, unless it was paid meanwhile."""
+    asked = await runtime.database.write(lambda tx: refund_requests.to_send(tx, refund_of(fact)))
+    return "paid already" if asked is None else await connector.refund_order(asked)
 
 
 async def _send_notice(runtime: Runtime, connector: SendNotice, notice_id: str) -> str:

@@ -26,4 +26,4 @@ def remember(tx: Transaction, runtime: Runtime, channel: ChannelRow, answers: An
         if not warranty_answers.known(tx, [unit_id], now):
             unknown = Warranty(serial=answer.ref or "", status=WarrantyStatus.UNKNOWN)
             warranty_answers.remember(tx, unit_id, channel["id"], unknown, now)
-    unreadable.settle(tx, runtime, channel, read)
+    unreadable.settle(tx, runtime, channel, read, runtime.clock())

@@ -87,6 +87,21 @@ def test_it_says_in_words_how_serials_travel(key: str) -> None:
         )
 
 
+def test_the_list_says_who_cancels_and_who_pays_back() -> None:
+    table = (PAGES / "README.md").read_text().partition("| connector | cancel | pay back |")[2]
+    said = {
+        row[1].strip(" `"): (row[2].strip(), row[3].strip())
+        for line in table.partition("\n\n")[0].splitlines()
+        if len(row := line.split("|")) > 3 and row[1].strip().startswith("`")
+    }
+    selling = {key for key in KEYS if "pull_orders" in capabilities(installed()[key])}
+    assert said.keys() == selling
+    for key, (cancels, pays) in said.items():
+        able = capabilities(installed()[key])
+        assert cancels.startswith("yes") is ("cancel_orders" in able), key
+        assert pays.startswith("yes") is ("refund_orders" in able), key
+
+
 def test_the_list_names_every_page_and_every_connector() -> None:
     listed = (PAGES / "README.md").read_text()
     linked = set(re.findall(r"\[`([a-z_]+)`\]\(\1\.md\)", listed))

@@ -103,6 +103,32 @@ def test_a_record_that_goes_wrong_again_opens_its_case_again(world: World) -> No
     assert world.value(DEAD) == 1
 
 
+@pytest.mark.parametrize("seen_again", [False, True])
+def test_what_was_pulled_before_closes_no_record_that_came_later(
+    world: World, seen_again: bool
+) -> None:
+    connector, runtime, channel = stage(world)
+    if seen_again:  # it was odd before, and is odd again
+        connector.pages = [page_with(world, ODD)]
+        polled(runtime, channel)
+        world.pass_time(minutes=1)
+    connector.pages = [Page((world.order("bad"),), "c2")]
+    asyncio.run(poll.poll(runtime, channel))  # stored, and nobody processes it yet
+    world.pass_time(minutes=1)
+    connector.pages = [page_with(world, ODD)]
+    asyncio.run(poll.poll(runtime, channel))
+    world.pass_time(minutes=1)
+    worked_in(runtime)
+    assert "bad" in orders_of(world)
+    assert len(open_cases(world)) == 1  # what changed since is not read
+    assert world.value(DEAD) == 1
+    world.pass_time(minutes=1)
+    connector.orders = {"bad": world.order("bad")}
+    world.write(lambda tx: channels.replay(tx, channel["code"], None, world.now))
+    worked_in(runtime)
+    assert (open_cases(world), world.value(DEAD)) == ([], 0)
+
+
 def test_a_person_has_it_read_again(world: World) -> None:
     connector, runtime, channel = stage(world)
     connector.pages = [page_with(world, ODD)]

@@ -44,7 +44,11 @@ def many(first: int, count: int, processes: int, failures_max: int) -> bool:
             print(f"    replay it: python -m tests.simulation --seed {outcome.seed}", flush=True)
         if totals["schedules"] % 100 == 0:
             seconds = time.monotonic() - began
-            print(f"{totals['schedules']} schedules, {seconds:.0f} s", flush=True)
+            print(
+                f"{totals['schedules']} schedules, {totals['failed']} failed, {seconds:.0f} s; "
+                f"to go on from here: --first {outcome.seed + 1}",
+                flush=True,
+            )
     failed = totals.pop("failed", 0)
     print(f"in {time.monotonic() - began:.1f} s: {_listed(totals)}")
     print(f"faults: {_listed(faults)}")

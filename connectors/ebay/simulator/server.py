@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -112,12 +113,12 @@ class EbaySimulator(Simulator):
         """Let something happen to an order."""
         self.orders[ref] |= {**fields, "lastModifiedDate": format_time(self.now())}
 
-    def refund(self, ref: str, value: str, line: int | None = None) -> str:
+    def refund(self, ref: str, value: str, line: int | None = None, currency: str = "USD") -> str:
         """Pay an amount of an order back, or of one of its lines; return the refund's number."""
         number, order = str(self.next_id()), self.orders[ref]
         refund = {
             "refundId": number,
-            "amount": {"value": value, "currency": "USD"},
+            "amount": {"value": value, "currency": currency},
             "refundDate": format_time(self.now()),
         }
         if line is None:
@@ -162,6 +163,7 @@ class EbaySimulator(Simulator):
         table: list[tuple[str, str, Handler]] = [
             ("GET", orders, self._list_orders),
             ("GET", f"{orders}/{{id}}", self._order),
+            ("POST", f"{orders}/{{id}}/issue_refund", self._issue_refund),
             ("GET", f"{orders}/{{id}}/shipping_fulfillment", self._list_parcels),
             ("POST", f"{orders}/{{id}}/shipping_fulfillment", self._ship),
             ("GET", f"{inventory}/inventory_item", self._list_items),
@@ -216,6 +218,34 @@ class EbaySimulator(Simulator):
     async def _order(self, request: Request) -> Response:
         order = self.orders.get(request.path_params["id"])
         return _failed(404, 32100, "Invalid order ID") if order is None else JSONResponse(order)
+
+    async def _issue_refund(self, request: Request) -> Response:
+        """Refund an amount of the order or of its lines; twice is twice."""
+        ref, asked = request.path_params["id"], await request.json()
+        if ref not in self.orders:
+            return _failed(404, 32100, "Invalid order ID")
+        if not asked.get("reasonForRefund") or len(asked.get("comment", "")) > 100:
+            return _failed(400, 34903, "The refund reason must be specified.")
+        items, whole = asked.get("refundItems", []), asked.get("orderLevelRefundAmount")
+        if bool(items) == bool(whole):
+            return _failed(400, 34905, "Either orderLevelRefundAmount or refundItems")
+        amounts = [each["refundAmount"] for each in items] or [whole]
+        full = Decimal(self.orders[ref]["pricingSummary"]["total"]["value"])
+        asked_for = sum(Decimal(each["value"]) for each in amounts)
+        if not 0 < asked_for <= full - self.paid_back(ref):
+            return _failed(400, 34917, "The refund amount exceeds the order amount.")
+        lines = [each["lineItemId"] for each in self.orders[ref]["lineItems"]]
+        places: list[int | None] = [lines.index(each["lineItemId"]) for each in items]
+        for amount, place in zip(amounts, places or [None], strict=True):
+            number = self.refund(ref, amount["value"], place, amount["currency"])
+        return JSONResponse({"refundId": number, "refundStatus": "PENDING"})
+
+    def paid_back(self, ref: str) -> Decimal:
+        """Return what was paid back of an order and its lines."""
+        order = self.orders[ref]
+        refunds = list(order.get("paymentSummary", {}).get("refunds", []))
+        refunds += [each for line in order["lineItems"] for each in line.get("refunds", [])]
+        return sum((Decimal(each["amount"]["value"]) for each in refunds), Decimal())
 
     async def _list_parcels(self, request: Request) -> Response:
         if request.path_params["id"] not in self.orders:

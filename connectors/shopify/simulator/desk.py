@@ -49,6 +49,7 @@ class Desk(Shop):
         *,
         return_id: str | None = None,
         note: str = "",
+        amount: str = "0.00",
     ) -> str:
         """Pay back; the lines go down by it. Returns the refund's id."""
         order = self.orders[order_id]
@@ -61,7 +62,9 @@ class Desk(Shop):
             if restock_type != "NO_RESTOCK" and return_id is None:
                 self._item(line.sku).available += units
         refund_id = f"gid://shopify/Refund/{self.next_id()}"
-        paid = Refunded(refund_id, self.now(), dict(quantities), restock_type, note, return_id)
+        paid = Refunded(
+            refund_id, self.now(), dict(quantities), restock_type, note, return_id, amount
+        )
         order.refunds.append(paid)
         for goods in (each for each in order.returns if each.id == return_id):
             for line_id, units in quantities.items():

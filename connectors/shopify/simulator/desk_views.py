@@ -31,8 +31,32 @@ def money(order: PlacedOrder) -> View:
         "totalDiscounts": _sum(line.discount for line in order.lines),
         "totalTax": _sum(line.tax for line in order.lines),
         "totalShippingPrice": "0.00",
-        "totalRefunded": "0.00",
+        "totalRefunded": _sum(each.amount for each in order.refunds),
+        "presentmentCurrencyCode": order.currency,
+        "transactions": _transactions(order),
         "note": None,
+    }
+
+
+def _transactions(order: PlacedOrder) -> list[View]:
+    """Show the sale, and each refund of it that has an amount."""
+    sale = _transaction(f"{order.id}/sale", "SALE", order.total)
+    return [sale] + [
+        _transaction(f"{each.id}/transaction", "REFUND", each.amount, sale)
+        for each in order.refunds
+        if Decimal(each.amount)
+    ]
+
+
+def _transaction(ref: str, kind: str, amount: str, parent: View | None = None) -> View:
+    return {
+        "__typename": "OrderTransaction",
+        "id": ref,
+        "kind": kind,
+        "status": "SUCCESS",
+        "gateway": "shopify_payments",
+        "parentTransaction": parent,
+        "amountSet": {"presentmentMoney": {"amount": amount}},
     }
 
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from graphql import GraphQLError, GraphQLResolveInfo, get_directive_values
+from graphql import GraphQLError, GraphQLResolveInfo
 
 from connectors.shopify.simulator import desk_views as desk
+from connectors.shopify.simulator.desk import Desk
+from connectors.shopify.simulator.refunds import idempotency_key, pay_back
 from connectors.shopify.simulator.shop import Item, Line, PlacedOrder, Shipment, Shop, instant
 
 PAGE_MAX = 250
@@ -21,7 +23,7 @@ Info = GraphQLResolveInfo[Any]
 
 
 def root_of(
-    simulator: Shop, base: str = "", execute: Callable[[str, View], Any] | None = None
+    simulator: Desk, base: str = "", execute: Callable[[str, View], Any] | None = None
 ) -> View:
     """Return both roots as one mapping, in which graphql-core finds each field by its name.
 
@@ -44,6 +46,7 @@ def root_of(
         "fulfillmentCreate": root.fulfill,
         "metafieldsSet": root.set_metafields,
         "orderCancel": root.cancel,
+        "refundCreate": lambda info, **asked: pay_back(simulator, info, asked["input"]),
     }
 
 
@@ -51,7 +54,7 @@ class _Root:
     """The fields of the two roots, with their arguments as keywords."""
 
     def __init__(
-        self, simulator: Shop, base: str, execute: Callable[[str, View], Any] | None
+        self, simulator: Desk, base: str, execute: Callable[[str, View], Any] | None
     ) -> None:
         self.simulator, self.base, self.execute = simulator, base, execute
 
@@ -110,7 +113,7 @@ class _Root:
 
     def set_quantities(self, info: Info, **arguments: Any) -> View:
         """Set quantities: all or none, each compared first, once for a key."""
-        key, wanted_all = _idempotency_key(info), arguments["input"]["quantities"]
+        key, wanted_all = idempotency_key(info), arguments["input"]["quantities"]
         asked = json.dumps(arguments, sort_keys=True)
         if key in self.simulator.idempotent:
             known, first = self.simulator.idempotent[key]
@@ -208,17 +211,6 @@ class _Root:
             order = self.simulator.orders[wanted["ownerId"]]
             order.metafields[wanted["namespace"], wanted["key"]] = wanted["value"]
         return {"metafields": [], "userErrors": []}
-
-
-def _idempotency_key(info: Info) -> str:
-    directive = info.schema.get_directive("idempotent")
-    given = directive and get_directive_values(directive, info.field_nodes[0], info.variable_values)
-    if not given or not given["key"].strip():
-        raise GraphQLError(
-            "The @idempotent directive is required for this mutation.",
-            extensions={"code": "BAD_REQUEST"},
-        )
-    return str(given["key"])
 
 
 def _matches(order: PlacedOrder, query: str) -> bool:

@@ -72,6 +72,7 @@ class Refunded:
     restock_type: str
     note: str = ""
     return_id: str | None = None
+    amount: str = "0.00"
 
 
 @dataclass(slots=True)

@@ -66,6 +66,8 @@ class SquareSimulator(Shop):
             ("GET", "/v2/orders/{id}", self._order),
             ("PUT", "/v2/orders/{id}", self._update),
             ("GET", "/v2/payments/{id}", self._payment),
+            ("GET", "/v2/customers/{id}", self._customer),
+            ("POST", "/v2/refunds", self._create_refund),
             ("GET", "/v2/catalog/list", self._catalog),
             ("POST", "/v2/catalog/batch-retrieve", self._catalog_by_id),
             ("POST", "/v2/inventory/changes/batch-create", self._change),
@@ -150,6 +152,40 @@ class SquareSimulator(Shop):
             return _failed(404, "INVALID_REQUEST_ERROR", "NOT_FOUND")
         paid = {"id": f"pay-{ref}", "order_id": ref, "status": "COMPLETED"}
         return JSONResponse({"payment": {**paid, "team_member_id": self.orders[ref].taken_by}})
+
+    async def _customer(self, request: Request) -> Response:
+        found = self.customers.get(request.path_params["id"])
+        if found is None:
+            return _failed(404, "INVALID_REQUEST_ERROR", "NOT_FOUND")
+        return JSONResponse({"customer": {"id": request.path_params["id"], **found}})
+
+    async def _create_refund(self, request: Request) -> Response:
+        asked = await request.json()
+        if not 0 < len(asked.get("idempotency_key", "")) <= 45:
+            return _failed(400, "INVALID_REQUEST_ERROR", "BAD_REQUEST", "idempotency_key")
+        if (known := self._replayed(asked)) is not None:
+            return known
+        found = self.payment(asked["payment_id"])
+        if found is None:
+            return _failed(404, "INVALID_REQUEST_ERROR", "NOT_FOUND", "payment_id")
+        order, tender = found
+        paid, wanted = tender["amount_money"], asked["amount_money"]
+        if wanted["currency"] != paid["currency"]:
+            return _failed(400, "INVALID_REQUEST_ERROR", "CURRENCY_MISMATCH")
+        if not 0 < wanted["amount"] <= paid["amount"] - self.paid_back(order, tender["id"]):
+            return _failed(400, "REFUND_ERROR", "REFUND_AMOUNT_INVALID", "amount_money")
+        made = self.refund_payment(order, tender["id"], wanted, asked.get("reason", ""))
+        shown = {
+            "id": f"{asked['payment_id']}_{made['id']}",
+            "status": "PENDING",
+            "location_id": made["location_id"],
+            "amount_money": wanted,
+            "payment_id": asked["payment_id"],
+            "order_id": order.id,
+            "reason": made["reason"],
+            "created_at": made["created_at"],
+        }
+        return self._remember(asked, {"refund": shown})
 
     async def _catalog_by_id(self, request: Request) -> Response:
         asked = await request.json()

@@ -58,6 +58,7 @@ class Shop(Simulator):
         self.variations: dict[str, Variation] = {}
         self.orders: dict[str, Sale] = {}
         self.definitions: set[str] = set()
+        self.customers: dict[str, dict[str, str]] = {}
         self.idempotent: dict[str, tuple[str, Any]] = {}
 
     def add_variation(self, sku: str, quantity: int | None, title: str = "") -> str:
@@ -168,6 +169,40 @@ class Shop(Simulator):
             "reason": "returned",
             "status": status,
         }
+
+    def payment(self, payment_id: str) -> tuple[Sale, dict[str, Any]] | None:
+        """Return a payment of an order, and the order; None for an unknown one."""
+        return next(
+            (
+                (order, tender)
+                for order in self.orders.values()
+                for tender in order.money.get("tenders", [])
+                if tender["payment_id"] == payment_id
+            ),
+            None,
+        )
+
+    def paid_back(self, order: Sale, tender_id: str | None = None) -> int:
+        """Return what was paid back of an order, or of one of its payments."""
+        return sum(
+            int(each["amount_money"]["amount"])
+            for each in order.refunds
+            if tender_id in (None, each.get("tender_id")) and each["status"] != "FAILED"
+        )
+
+    def refund_payment(
+        self, order: Sale, tender_id: str, money: Mapping[str, Any], reason: str
+    ) -> dict[str, Any]:
+        """Pay some of a payment back; return the refund as the order lists it."""
+        made = self._refund("APPROVED") | {
+            "tender_id": tender_id,
+            "amount_money": dict(money),
+            "reason": reason,
+            "location_id": order.location_id or self.location_id,
+        }
+        order.refunds.append(made)
+        self.touch(order)
+        return made
 
     def serials(self, order_id: str) -> dict[str, list[str]]:
         """Return the serials that the order's custom attribute names, by line uid."""

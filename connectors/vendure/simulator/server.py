@@ -101,6 +101,7 @@ class VendureSimulator(VendureShop):
             "addFulfillmentToOrder": self._fulfil,
             "transitionFulfillmentToState": self._move,
             "cancelOrder": self._cancel,
+            "refundOrder": self._pay_back,
         }
 
     def _location(self, asked: str) -> View | None:
@@ -164,6 +165,21 @@ class VendureSimulator(VendureShop):
         lines = named and {each["orderLineId"]: each["quantity"] for each in named}
         return _or_refusal(lambda: self._order(self.cancel(wanted["orderId"], lines)))
 
+    def _pay_back(self, _info: Info, **asked: Any) -> View:
+        wanted = asked["input"]
+        for name in ("shipping", "adjustment"):
+            if wanted.get(name) is None:  # as seen with the real one
+                message = f"NOT NULL constraint failed: refund.{name}"
+                raise _error("INTERNAL_SERVER_ERROR", message)
+        lines = {each["orderLineId"]: each["quantity"] for each in wanted.get("lines") or ()}
+        amount, reason = wanted.get("amount") or 0, wanted.get("reason") or ""
+        try:
+            return _or_refusal(
+                lambda: _refund(self.pay_back(wanted["paymentId"], amount, lines, reason))
+            )
+        except LookupError as error:
+            raise _error("ENTITY_NOT_FOUND", "No Payment with that id") from error
+
     def _variant(self, variant: Variant) -> View:
         level = {
             "stockLocationId": self.location_id,
@@ -174,7 +190,7 @@ class VendureSimulator(VendureShop):
         return {**named, "trackInventory": variant.tracked, "stockLevels": [level]}
 
     def _order(self, sale: Sale) -> View:
-        paid = sum(line.cost for line in sale.lines) if sale.total is None else sale.total
+        paid = sale.paid
         return {
             "__typename": "Order",
             "id": sale.id,
@@ -204,6 +220,9 @@ class VendureSimulator(VendureShop):
             ],
             "payments": [
                 {
+                    "id": f"p{sale.id}",
+                    "state": "Settled",
+                    "amount": paid,
                     "updatedAt": _instant(sale.placed_at),
                     "refunds": [_refund(each) for each in sale.refunds],
                 }
@@ -249,11 +268,12 @@ def _parcel(parcel: Parcel) -> View:
 def _refund(paid: PaidBack) -> View:
     lines = [{"orderLineId": ref, "quantity": number} for ref, number in paid.lines.items()]
     return {
+        "__typename": "Refund",
         "id": paid.id,
         "createdAt": _instant(paid.at),
         "updatedAt": _instant(paid.at),
         "state": paid.state,
-        "total": 0,
+        "total": paid.total,
         "reason": paid.reason,
         "lines": lines,
     }

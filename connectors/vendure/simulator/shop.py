@@ -68,6 +68,7 @@ class PaidBack:
     reason: str
     at: datetime
     state: str = "Settled"
+    total: int = 0  # in the smallest unit
 
 
 @dataclass(slots=True)
@@ -90,6 +91,11 @@ class Sale:
     )
     customer: str | None = "7"
 
+    @property
+    def paid(self) -> int:
+        """Return what the order costs, which was paid at once."""
+        return sum(line.cost for line in self.lines) if self.total is None else self.total
+
     def sent(self, line_id: str) -> int:
         """Return how many units of a line are in parcels."""
         live = (parcel for parcel in self.parcels if parcel.state != "Cancelled")
@@ -101,6 +107,7 @@ class VendureShop(Simulator):
 
     location_id = "1"
     tracks = True  # whether variants are counted that do not say so themselves
+    refund_state = "Settled"  # Pending: its payment method pays nothing back by itself
     precision = 2  # decimals of every amount, whatever its currency
 
     def open(self) -> None:
@@ -198,11 +205,28 @@ class VendureShop(Simulator):
         sale.updated_at = self.second()
         return sale
 
-    def refund(self, order_id: str, lines: dict[str, int], reason: str = "") -> PaidBack:
+    def refund(
+        self, order_id: str, lines: dict[str, int], reason: str = "", total: int = 0
+    ) -> PaidBack:
         """Give money back for units of an order, which stay on it."""
-        paid = PaidBack(str(self.next_id()), dict(lines), reason, self.second())
+        paid = PaidBack(str(self.next_id()), dict(lines), reason, self.second(), total=total)
+        paid.state = self.refund_state
         self.sales[order_id].refunds.append(paid)
         return paid
+
+    def pay_back(
+        self, payment_id: str, amount: int, lines: dict[str, int], reason: str
+    ) -> PaidBack:
+        """Refund an amount of the payment of an order; more than is left is refused."""
+        sale = next((s for s in self.sales.values() if f"p{s.id}" == payment_id), None)
+        if sale is None:
+            raise LookupError(payment_id)
+        if sale.state in ("AddingItems", "ArrangingPayment", "PaymentAuthorized"):
+            raise SimulatorError("REFUND_ORDER_STATE_ERROR", "The order is not paid")
+        left = sale.paid - sum(each.total for each in sale.refunds if each.state != "Failed")
+        if amount > left:
+            raise SimulatorError("REFUND_AMOUNT_ERROR", "More than the payment has left")
+        return self.refund(sale.id, lines, reason, amount)
 
     def _follow(self, sale: Sale) -> None:
         left = {"Shipped", "Delivered"}

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -77,6 +78,7 @@ class WooCommerceSimulator(Shop):
             ("GET", "/orders/{id:int}", self._order),
             ("PUT", "/orders/{id:int}", self._update_order),
             ("GET", "/orders/{id:int}/refunds", self._refunds),
+            ("POST", "/orders/{id:int}/refunds", self._create_refund),
             ("GET", "/orders/{id:int}/notes", self._notes),
             ("POST", "/orders/{id:int}/notes", self._add_note),
             ("GET", "/products", self._products),
@@ -162,6 +164,30 @@ class WooCommerceSimulator(Shop):
         if request.path_params["id"] not in self.orders:
             return _failed(404, "woocommerce_rest_order_invalid_id")
         return _page(request, self.refunds.get(request.path_params["id"], []))
+
+    async def _create_refund(self, request: Request) -> Response:
+        """Refund as WooCommerce does: any fault of the amount is a 500 with its code."""
+        order, asked = self.orders.get(request.path_params["id"]), await request.json()
+        if order is None:
+            return _failed(404, "woocommerce_rest_order_invalid_id")
+        paid = sum(abs(Decimal(each["total"])) for each in order["refunds"])
+        amount, lines = Decimal(asked["amount"]), asked.get("line_items", [])
+        of_lines = sum(
+            Decimal(each["refund_total"])
+            + sum(Decimal(tax["refund_total"]) for tax in each.get("refund_tax", []))
+            for each in lines
+        )
+        if not 0 < amount <= Decimal(order["total"]) - paid or of_lines > amount:
+            return _failed(500, "woocommerce_rest_cannot_create_order_refund")
+        ref = self.refund(
+            str(order["id"]),
+            {each["id"]: each["quantity"] for each in lines},
+            restock=asked.get("api_restock", True),
+            amount=asked["amount"],
+            reason=asked.get("reason", ""),
+        )
+        made = next(each for each in self.refunds[order["id"]] if str(each["id"]) == ref)
+        return JSONResponse(made, status_code=201)
 
     async def _notes(self, request: Request) -> Response:
         if request.path_params["id"] not in self.orders:

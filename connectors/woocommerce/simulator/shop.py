@@ -72,14 +72,22 @@ class Shop(Simulator):
             order["date_completed_gmt"] = gmt(self.now())
         order["status"] = status
 
-    def refund(self, ref: str, units: Mapping[int, int], *, restock: bool = True) -> str:
+    def refund(
+        self,
+        ref: str,
+        units: Mapping[int, int],
+        *,
+        restock: bool = True,
+        amount: str = "10.00",
+        reason: str = "as agreed",
+    ) -> str:
         """Pay back units by line id; what is restocked is noted on the line. Returns its id."""
         order = self.orders[int(ref)]
         refund: dict[str, Any] = {
             "id": self.next_id(),
             "date_created_gmt": gmt(self.now()),
-            "amount": "10.00",
-            "reason": "as agreed",
+            "amount": amount,
+            "reason": reason,
             "line_items": [],
         }
         for line in order["line_items"]:
@@ -91,7 +99,7 @@ class Shop(Simulator):
                 if restock:
                     self._restock(line, count)
         self.refunds.setdefault(int(ref), []).insert(0, refund)
-        order["refunds"].append({"id": refund["id"], "reason": "as agreed", "total": "-10.00"})
+        order["refunds"].append({"id": refund["id"], "reason": reason, "total": f"-{amount}"})
         paid = sum(
             -line["quantity"] for each in self.refunds[int(ref)] for line in each["line_items"]
         )

@@ -42,6 +42,7 @@ from hub.reconciliation.kinds import State as DifferenceState
 from hub.reconciliation.promises import Measure
 from hub.returns.findings import ReturnFinding
 from hub.returns.receive import Disposal
+from hub.returns.refund_requests import RefundState
 from hub.storefront.order_status import Progress
 from hub.storefront.stock import Band
 from hub.sync.channels import GoneOrders, Oversell
@@ -151,6 +152,7 @@ strawberry.enum(
 )
 strawberry.enum(Fix, name="DifferenceFix", description="Fix that would remove the difference.")
 strawberry.enum(ReturnState, description="Where a return of a channel stands.")
+strawberry.enum(RefundState, description="Outcome of a refund that a channel was asked for.")
 strawberry.enum(ReturnDecision, description="Decision about a return; REFER: a person decides.")
 strawberry.enum(
     ReturnFinding, description="Finding about a return. The values are stable: clients act on them."

@@ -203,6 +203,7 @@ CASE_KIND: Words = {
     "RETURN_NOT_SCANNED": "Return not scanned",
     "UNMATCHED_RETURN": "Return of nothing known",
     "DOUBLE_REFUND": "Refunded twice",
+    "REFUND_REFUSED": "Refund not paid",
     "MISSING_RECORD": "Missing record",
     "UNREADABLE_RECORD": "Record not readable",
     "UNREACHABLE_CUSTOMER": "Customer not reached",

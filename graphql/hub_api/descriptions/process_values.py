@@ -37,6 +37,12 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "CARRIER": "Carrier names of the channel.",
         "LINE_KIND": "Kinds of order lines, by SKU; by title for a line without one.",
     },
+    "RefundState": {
+        "REQUESTED": "The channel is asked for the refund.",
+        "PAID": "The channel has paid.",
+        "REFUSED": "The channel refused and paid nothing.",
+        "UNKNOWN": "The outcome is not known: replay it before another refund of the order.",
+    },
     "ReturnState": {
         "REQUESTED": "The customer asked for the return.",
         "OPEN": "The return is agreed and on its way.",
@@ -148,6 +154,7 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "RETURN_NOT_SCANNED": "A return is reported, and no unit was read.",
         "UNMATCHED_RETURN": "A return names an unknown order or line.",
         "DOUBLE_REFUND": "More is refunded than was sold.",
+        "REFUND_REFUSED": "A channel that was asked for a refund did not pay.",
         "MISSING_RECORD": "An event that must exist was not recorded.",
         "UNREADABLE_RECORD": "A channel sent a record that cannot be read.",
         "UNREACHABLE_CUSTOMER": "A recall notice did not reach its customer.",
@@ -324,6 +331,7 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "SCANNER": "Move units, for scanners and warehouse systems.",
         "POS": "Sell and take back units, for tills.",
         "ORDERS": "Place, edit and cancel direct orders.",
+        "REFUNDS": "Let channels pay buyers back.",
         "OVERRIDE": "Let an order leave that is on hold, and act on carts of other keys.",
         "OPS": "Operate the hub: cases, recalls, corrections.",
         "ADMIN": "Everything, including keys, channels and the catalogue.",

@@ -58,6 +58,29 @@ class ReturnCase(SQLModel, table=True):
     closed_at: int | None = instant(nullable=True)
 
 
+class RefundRequest(SQLModel, table=True):
+    """Money that the channel of an order is asked to pay back, and what came of it."""
+
+    __tablename__ = "refund_request"
+    __table_args__ = (Index("refund_request_state", "state", "requested_at"),)
+
+    id: str = own_id()
+    order_id: str = to("sales_order", index=True)
+    return_id: str | None = to("return_case", nullable=True, index=True)
+    state: str = Field(max_length=20)  # requested, paid, refused, unknown
+    # Exact decimals as text, in the order's currency.
+    amount: str = Field(max_length=40)
+    currency: str = Field(max_length=3)
+    refunded_before: str | None = Field(default=None, max_length=40)  # when it was first sent
+    lines: str = words(nullable=False)  # JSON list: line id, its reference, quantity, amount
+    reason: str = Field(max_length=200)
+    refund_ref: str | None = Field(default=None, max_length=200)  # of the channel
+    error: str | None = Field(default=None, max_length=500)
+    requested_by: str = Field(max_length=100)
+    requested_at: int = instant()
+    settled_at: int | None = instant(nullable=True)
+
+
 class WarrantyClaim(SQLModel, table=True):
     """A customer's claim about one unit, measured from its start to the decision."""
 

@@ -87,6 +87,25 @@ class ReturnCaseRow(TypedDict):
     closed_at: int | None
 
 
+class RefundRequestRow(TypedDict):
+    """A row of `refund_request`."""
+
+    id: str
+    order_id: str
+    return_id: str | None
+    state: str
+    amount: str
+    currency: str
+    refunded_before: str | None
+    lines: str
+    reason: str
+    refund_ref: str | None
+    error: str | None
+    requested_by: str
+    requested_at: int
+    settled_at: int | None
+
+
 class SensorReadingRow(TypedDict):
     """A row of `sensor_reading`."""
 

@@ -68,7 +68,7 @@ def test_money_that_is_misread_fails_the_row(change: Callable[[Any], Any], key: 
 
 def test_hundredths_of_every_currency_fail_the_row(monkeypatch: Patch) -> None:
     amounts = import_module("connectors.toolkit.amounts")
-    monkeypatch.setattr(amounts, "DECIMALS", {})
+    monkeypatch.setattr(amounts, "decimals_of", lambda currency: 2)
     with pytest.raises(ConformanceFailure, match="in JPY"):
         run_case(MONEY, connector_class("square"), driver_of("square"))
 

@@ -54,6 +54,7 @@ class MedusaServer:
     variant: str
     region: str
     store_key: str
+    database: str
 
     def settings(self) -> dict[str, Any]:
         """Return the settings with which the connector reaches it."""
@@ -124,6 +125,32 @@ class MedusaServer:
         self.admin("POST", f"/payments/{payment['id']}/capture", {})
         self.admin("POST", f"/payments/{payment['id']}/refund", {"amount": payment["amount"]})
 
+    def capture(self, order: str) -> None:
+        """Take the payment of an order."""
+        (payment,) = self.payments(order)
+        self.admin("POST", f"/payments/{payment['id']}/capture", {})
+
+    def payments(self, order: str) -> list[Any]:
+        """Return the payments of an order with their refunds."""
+        fields = "?fields=*payment_collections.payments,*payment_collections.payments.refunds"
+        found = self.admin("GET", f"/orders/{order}{fields}")["order"]
+        return list(found["payment_collections"][0]["payments"])
+
+    def place_odd_order(self) -> str:
+        """Place an order with an article and a line that somebody typed in; returns its id."""
+        draft = self.draft_order(1)
+        self.admin("POST", f"/draft-orders/{draft}/edit", {})
+        typed = {"title": "Gravur „Ünïcode“ 🎥", "quantity": 1, "unit_price": 5.05}
+        self.admin("POST", f"/draft-orders/{draft}/edit/items", {"items": [typed]})
+        self.admin("POST", f"/draft-orders/{draft}/edit/confirm", {})
+        self.admin("POST", f"/draft-orders/{draft}/convert-to-order", {})
+        return draft
+
+    def delete_order(self, order: str) -> None:
+        """Delete an order as an administrator of the database does: Medusa has no call for it."""
+        with psycopg.connect(self.database, autocommit=True) as connection:
+            connection.execute('UPDATE "order" SET deleted_at = now() WHERE id = %s', [order])
+
     def _store(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"x-publishable-api-key": self.store_key}
         return _call(self.url, method, f"/store{path}", body, headers)
@@ -149,7 +176,7 @@ def medusa_server(webhook_url: str, folder: Path) -> Iterator[MedusaServer]:
         _step(environment, log, "db:migrate", "--execute-safe-links", "--execute-safe-search")
         _step(environment, log, "user", "-e", PERSON["email"], "-p", PERSON["password"])
         with _started(environment, log, port) as url:
-            yield _seeded(url)
+            yield _seeded(url, environment["DATABASE_URL"])
 
 
 def _step(environment: Mapping[str, str], log: Path, *arguments: str) -> None:
@@ -202,7 +229,7 @@ def _await(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
     raise AssertionError(f"Medusa did not start: {log.read_text()[-3000:]}")
 
 
-def _seeded(url: str) -> MedusaServer:
+def _seeded(url: str, database: str) -> MedusaServer:
     """Set the shop up by its admin API alone, as its owner would."""
     token = _call(url, "POST", "/auth/user/emailpass", PERSON, {})["token"]
     bearer = {"authorization": f"Bearer {token}"}
@@ -258,6 +285,7 @@ def _seeded(url: str) -> MedusaServer:
         variant=variant["id"],
         region=region,
         store_key=store["token"],
+        database=database,
     )
 
 

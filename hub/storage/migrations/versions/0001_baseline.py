@@ -84,6 +84,7 @@ def upgrade() -> None:
     _reconciliation_promise()
     _reconciliation_schedule()
     _return_case()
+    _refund_request()
     _sensor_reading()
     _unit_cost()
     _unit_field()
@@ -2261,6 +2262,44 @@ def _return_case() -> None:
     op.create_index(op.f("ix_return_case_order_id"), "return_case", ["order_id"], unique=False)
     op.create_index("return_case_open", "return_case", ["state", "decided_at"], unique=False)
     op.create_index("return_case_unit", "return_case", ["unit_id", "decided_at"], unique=False)
+
+
+def _refund_request() -> None:
+    op.create_table(
+        "refund_request",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("order_id", sa.String(length=36), nullable=False),
+        sa.Column("return_id", sa.String(length=36), nullable=True),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("amount", sa.String(length=40), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("refunded_before", sa.String(length=40), nullable=True),
+        sa.Column("lines", sa.Text(), nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("refund_ref", sa.String(length=200), nullable=True),
+        sa.Column("error", sa.String(length=500), nullable=True),
+        sa.Column("requested_by", sa.String(length=100), nullable=False),
+        sa.Column("requested_at", sa.BigInteger(), nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["order_id"],
+            ["sales_order.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["return_id"],
+            ["return_case.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        op.f("ix_refund_request_order_id"), "refund_request", ["order_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_refund_request_return_id"), "refund_request", ["return_id"], unique=False
+    )
+    op.create_index(
+        "refund_request_state", "refund_request", ["state", "requested_at"], unique=False
+    )
 
 
 def _sensor_reading() -> None:
