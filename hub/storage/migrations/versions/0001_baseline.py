@@ -95,8 +95,13 @@ def upgrade() -> None:
     _places()
 
 
+def _create(name: str, *parts: sa.schema.SchemaItem) -> None:
+    """Create a table; on SQLite a strict one, which takes no value of another type."""
+    op.create_table(name, *parts, sqlite_strict=True)
+
+
 def _case_owner() -> None:
-    op.create_table(
+    _create(
         "case_owner",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
@@ -109,7 +114,7 @@ def _case_owner() -> None:
 
 
 def _case_rule() -> None:
-    op.create_table(
+    _create(
         "case_rule",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("code", sa.String(length=60), nullable=False),
@@ -126,7 +131,7 @@ def _case_rule() -> None:
 
 
 def _checkpoint() -> None:
-    op.create_table(
+    _create(
         "checkpoint",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
@@ -147,7 +152,7 @@ def _checkpoint() -> None:
 
 
 def _client() -> None:
-    op.create_table(
+    _create(
         "client",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("code", sa.String(length=64), nullable=False),
@@ -159,7 +164,7 @@ def _client() -> None:
 
 
 def _command() -> None:
-    op.create_table(
+    _create(
         "command",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("scope", sa.String(length=100), nullable=False),
@@ -173,7 +178,7 @@ def _command() -> None:
 
 
 def _decision_rule() -> None:
-    op.create_table(
+    _create(
         "decision_rule",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("topic", sa.String(length=20), nullable=False),
@@ -190,7 +195,7 @@ def _decision_rule() -> None:
 
 
 def _delivery() -> None:
-    op.create_table(
+    _create(
         "delivery",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("ref", sa.String(length=200), nullable=False),
@@ -209,7 +214,7 @@ def _delivery() -> None:
 
 
 def _import_run() -> None:
-    op.create_table(
+    _create(
         "import_run",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -234,7 +239,7 @@ def _import_run() -> None:
 
 
 def _job_run() -> None:
-    op.create_table(
+    _create(
         "job_run",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("job", sa.String(length=100), nullable=False),
@@ -251,7 +256,7 @@ def _job_run() -> None:
 
 
 def _location() -> None:
-    op.create_table(
+    _create(
         "location",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("code", sa.String(length=64), nullable=False),
@@ -267,7 +272,7 @@ def _location() -> None:
 
 
 def _manufacturer() -> None:
-    op.create_table(
+    _create(
         "manufacturer",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("code", sa.String(length=64), nullable=False),
@@ -281,7 +286,7 @@ def _manufacturer() -> None:
 
 
 def _person() -> None:
-    op.create_table(
+    _create(
         "person",
         sa.Column("ref", sa.String(length=200), nullable=False),
         sa.Column("contact", sa.Text(), nullable=True),
@@ -294,7 +299,7 @@ def _person() -> None:
 
 
 def _quality_mark() -> None:
-    op.create_table(
+    _create(
         "quality_mark",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=40), nullable=False),
@@ -306,7 +311,7 @@ def _quality_mark() -> None:
 
 
 def _trusted_document() -> None:
-    op.create_table(
+    _create(
         "trusted_document",
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -318,7 +323,7 @@ def _trusted_document() -> None:
 
 
 def _api_key() -> None:
-    op.create_table(
+    _create(
         "api_key",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -338,7 +343,7 @@ def _api_key() -> None:
 
 
 def _channel() -> None:
-    op.create_table(
+    _create(
         "channel",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("code", sa.String(length=64), nullable=False),
@@ -387,7 +392,7 @@ def _channel() -> None:
 
 
 def _import_row() -> None:
-    op.create_table(
+    _create(
         "import_row",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("run_id", sa.String(length=36), nullable=False),
@@ -408,7 +413,7 @@ def _import_row() -> None:
 
 
 def _product() -> None:
-    op.create_table(
+    _create(
         "product",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("sku", sa.String(length=100), nullable=False),
@@ -460,7 +465,7 @@ def _product() -> None:
 
 
 def _budget() -> None:
-    op.create_table(
+    _create(
         "budget",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False),
@@ -474,7 +479,7 @@ def _budget() -> None:
 
 
 def _channel_token() -> None:
-    op.create_table(
+    _create(
         "channel_token",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("sealed", sa.Text(), nullable=False),
@@ -489,7 +494,7 @@ def _channel_token() -> None:
 
 
 def _channel_stream() -> None:
-    op.create_table(
+    _create(
         "channel_stream",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("stream", sa.String(length=40), nullable=False),
@@ -511,7 +516,7 @@ def _channel_stream() -> None:
 
 
 def _circuit() -> None:
-    op.create_table(
+    _create(
         "circuit",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("failures", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -528,7 +533,7 @@ def _circuit() -> None:
 
 
 def _cursor() -> None:
-    op.create_table(
+    _create(
         "cursor",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -545,7 +550,7 @@ def _cursor() -> None:
 
 
 def _delivery_line() -> None:
-    op.create_table(
+    _create(
         "delivery_line",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("delivery_id", sa.String(length=36), nullable=False),
@@ -570,7 +575,7 @@ def _delivery_line() -> None:
 
 
 def _device_record() -> None:
-    op.create_table(
+    _create(
         "device_record",
         sa.Column("identifier", sa.String(length=40), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -586,7 +591,7 @@ def _device_record() -> None:
 
 
 def _exception_case() -> None:
-    op.create_table(
+    _create(
         "exception_case",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
@@ -624,7 +629,7 @@ def _exception_case() -> None:
 
 
 def _inbox() -> None:
-    op.create_table(
+    _create(
         "inbox",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -677,7 +682,7 @@ def _inbox() -> None:
 
 
 def _listing() -> None:
-    op.create_table(
+    _create(
         "listing",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -738,7 +743,7 @@ def _listing() -> None:
 
 
 def _outbox() -> None:
-    op.create_table(
+    _create(
         "outbox",
         sa.Column(
             "seq",
@@ -807,7 +812,7 @@ def _outbox() -> None:
 
 
 def _product_alternative() -> None:
-    op.create_table(
+    _create(
         "product_alternative",
         sa.Column("product_id", sa.String(length=36), nullable=False),
         sa.Column("alternative_id", sa.String(length=36), nullable=False),
@@ -825,7 +830,7 @@ def _product_alternative() -> None:
 
 
 def _push_attempt() -> None:
-    op.create_table(
+    _create(
         "push_attempt",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -850,7 +855,7 @@ def _push_attempt() -> None:
 
 
 def _recall() -> None:
-    op.create_table(
+    _create(
         "recall",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("ref", sa.String(length=100), nullable=False),
@@ -880,7 +885,7 @@ def _recall() -> None:
 
 
 def _reconciliation_run() -> None:
-    op.create_table(
+    _create(
         "reconciliation_run",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -937,7 +942,7 @@ def _reconciliation_run() -> None:
 
 
 def _reconciliation_mark() -> None:
-    op.create_table(
+    _create(
         "reconciliation_mark",
         sa.Column("run_id", sa.String(length=36), nullable=False),
         sa.Column("about", sa.String(length=200), nullable=False),
@@ -946,7 +951,7 @@ def _reconciliation_mark() -> None:
 
 
 def _sales_order() -> None:
-    op.create_table(
+    _create(
         "sales_order",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -1021,7 +1026,7 @@ def _sales_order() -> None:
 
 
 def _stock_count() -> None:
-    op.create_table(
+    _create(
         "stock_count",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("ref", sa.String(length=100), nullable=False),
@@ -1052,7 +1057,7 @@ def _stock_count() -> None:
 
 
 def _unserialized_stock() -> None:
-    op.create_table(
+    _create(
         "unserialized_stock",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("product_id", sa.String(length=36), nullable=False),
@@ -1080,7 +1085,7 @@ def _unserialized_stock() -> None:
 
 
 def _webhook_endpoint() -> None:
-    op.create_table(
+    _create(
         "webhook_endpoint",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
@@ -1123,7 +1128,7 @@ def _webhook_endpoint() -> None:
 
 
 def _case_event() -> None:
-    op.create_table(
+    _create(
         "case_event",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("case_id", sa.String(length=36), nullable=False),
@@ -1146,7 +1151,7 @@ def _case_event() -> None:
 
 
 def _channel_return() -> None:
-    op.create_table(
+    _create(
         "channel_return",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -1181,7 +1186,7 @@ def _channel_return() -> None:
 
 
 def _listing_level() -> None:
-    op.create_table(
+    _create(
         "listing_level",
         sa.Column("listing_id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -1242,7 +1247,7 @@ def _listing_level() -> None:
 
 
 def _notice() -> None:
-    op.create_table(
+    _create(
         "notice",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("recall_id", sa.String(length=36), nullable=False),
@@ -1271,7 +1276,7 @@ def _notice() -> None:
 
 
 def _checkout() -> None:
-    op.create_table(
+    _create(
         "checkout",
         sa.Column("order_id", sa.String(length=36), nullable=False),
         sa.Column("owner", sa.String(length=36), nullable=False),
@@ -1289,7 +1294,7 @@ def _checkout() -> None:
 
 
 def _order_line() -> None:
-    op.create_table(
+    _create(
         "order_line",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("order_id", sa.String(length=36), nullable=False),
@@ -1321,7 +1326,7 @@ def _order_line() -> None:
 
 
 def _webhook_message() -> None:
-    op.create_table(
+    _create(
         "webhook_message",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("endpoint_id", sa.String(length=36), nullable=False),
@@ -1366,7 +1371,7 @@ def _webhook_message() -> None:
 
 
 def _channel_return_line() -> None:
-    op.create_table(
+    _create(
         "channel_return_line",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("return_id", sa.String(length=36), nullable=False),
@@ -1394,7 +1399,7 @@ def _channel_return_line() -> None:
 
 
 def _substitution() -> None:
-    op.create_table(
+    _create(
         "substitution",
         sa.Column("order_line_id", sa.String(length=36), nullable=False),
         sa.Column("product_id", sa.String(length=36), nullable=False),
@@ -1413,7 +1418,7 @@ def _substitution() -> None:
 
 
 def _unit() -> None:
-    op.create_table(
+    _create(
         "unit",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("product_id", sa.String(length=36), nullable=False),
@@ -1609,7 +1614,7 @@ def _unit() -> None:
 
 
 def _webhook_attempt() -> None:
-    op.create_table(
+    _create(
         "webhook_attempt",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("message_id", sa.String(length=36), nullable=False),
@@ -1631,7 +1636,7 @@ def _webhook_attempt() -> None:
 
 
 def _count_result() -> None:
-    op.create_table(
+    _create(
         "count_result",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("count_id", sa.String(length=36), nullable=False),
@@ -1669,7 +1674,7 @@ def _count_result() -> None:
 
 
 def _count_scan() -> None:
-    op.create_table(
+    _create(
         "count_scan",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("count_id", sa.String(length=36), nullable=False),
@@ -1704,7 +1709,7 @@ def _count_scan() -> None:
 
 
 def _entitlement() -> None:
-    op.create_table(
+    _create(
         "entitlement",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -1735,7 +1740,7 @@ def _entitlement() -> None:
 
 
 def _event() -> None:
-    op.create_table(
+    _create(
         "event",
         sa.Column(
             "seq",
@@ -1796,7 +1801,7 @@ def _event() -> None:
 
 
 def _hold() -> None:
-    op.create_table(
+    _create(
         "hold",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -1847,7 +1852,7 @@ def _hold() -> None:
 
 
 def _identifier() -> None:
-    op.create_table(
+    _create(
         "identifier",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -1868,7 +1873,7 @@ def _identifier() -> None:
 
 
 def _kit_membership() -> None:
-    op.create_table(
+    _create(
         "kit_membership",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("parent_id", sa.String(length=36), nullable=False),
@@ -1903,7 +1908,7 @@ def _kit_membership() -> None:
 
 
 def _line_return() -> None:
-    op.create_table(
+    _create(
         "line_return",
         sa.Column("order_line_id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -1922,7 +1927,7 @@ def _line_return() -> None:
 
 
 def _recall_unit() -> None:
-    op.create_table(
+    _create(
         "recall_unit",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("recall_id", sa.String(length=36), nullable=False),
@@ -1963,7 +1968,7 @@ def _recall_unit() -> None:
 
 
 def _reconciliation_difference() -> None:
-    op.create_table(
+    _create(
         "reconciliation_difference",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("run_id", sa.String(length=36), nullable=False),
@@ -2118,7 +2123,7 @@ def _reconciliation_difference() -> None:
 
 
 def _observed_listing() -> None:
-    op.create_table(
+    _create(
         "observed_listing",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("about", sa.String(length=200), nullable=False),
@@ -2140,7 +2145,7 @@ def _observed_listing() -> None:
 
 
 def _observed_order() -> None:
-    op.create_table(
+    _create(
         "observed_order",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("scope", sa.String(length=20), nullable=False),
@@ -2167,7 +2172,7 @@ def _observed_order() -> None:
 
 
 def _reconciliation_finding() -> None:
-    op.create_table(
+    _create(
         "reconciliation_finding",
         sa.Column("run_id", sa.String(length=36), nullable=False),
         sa.Column("difference_id", sa.String(length=36), nullable=False),
@@ -2187,7 +2192,7 @@ def _reconciliation_finding() -> None:
 
 
 def _reconciliation_promise() -> None:
-    op.create_table(
+    _create(
         "reconciliation_promise",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("measure", sa.String(length=20), nullable=False),
@@ -2204,7 +2209,7 @@ def _reconciliation_promise() -> None:
 
 
 def _reconciliation_schedule() -> None:
-    op.create_table(
+    _create(
         "reconciliation_schedule",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("scope", sa.String(length=20), nullable=False),
@@ -2222,7 +2227,7 @@ def _reconciliation_schedule() -> None:
 
 
 def _return_case() -> None:
-    op.create_table(
+    _create(
         "return_case",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("identifier", sa.String(length=200), nullable=False),
@@ -2264,7 +2269,7 @@ def _return_case() -> None:
 
 
 def _sensor_reading() -> None:
-    op.create_table(
+    _create(
         "sensor_reading",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -2286,7 +2291,7 @@ def _sensor_reading() -> None:
 
 
 def _unit_cost() -> None:
-    op.create_table(
+    _create(
         "unit_cost",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -2310,7 +2315,7 @@ def _unit_cost() -> None:
 
 
 def _unit_field() -> None:
-    op.create_table(
+    _create(
         "unit_field",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -2328,7 +2333,7 @@ def _unit_field() -> None:
 
 
 def _warranty_claim() -> None:
-    op.create_table(
+    _create(
         "warranty_claim",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -2355,7 +2360,7 @@ def _warranty_claim() -> None:
 
 
 def _warranty_record() -> None:
-    op.create_table(
+    _create(
         "warranty_record",
         sa.Column("unit_id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
