@@ -13,6 +13,7 @@ from hub.capture.answers import Capture, CaptureCode, Parts, Purpose, Suggestion
 from hub.capture.reading import parse_readings
 from hub.capture.workspace import Workspace, is_other, key_of, look_up
 from hub.errors import InvalidInput
+from hub.identifiers.device_numbers import EID, MEID, VIN, normalized, space_of
 from hub.lifecycle import Status
 from hub.storage.sql import Row, Transaction
 
@@ -73,6 +74,13 @@ def _agreeing(workspace: Workspace) -> None:
             workspace.refuse(
                 CaptureCode.CONTRADICTION, f"two {what} were read: {', '.join(sorted(read))}"
             )
+    for space in (EID, MEID, VIN):
+        numbers = {normalized(*each) for each in content.identifiers if space_of(each[0]) == space}
+        if len(numbers) > 1:
+            workspace.refuse(
+                CaptureCode.CONTRADICTION,
+                f"two of one kind ({space}) were read: {', '.join(sorted(numbers))}",
+            )
     if (
         content.productions
         and content.expiries
@@ -118,6 +126,7 @@ def _parts(workspace: Workspace, serial: str | None) -> Parts:
         *(text for other, text in (content.texts | content.serials).items() if other != key),
         *(digits for digits in content.presumed.values() if key_of(digits) != key),
         *content.devices,
+        *content.notes,
     }
     return Parts(
         serial=serial,

@@ -7,9 +7,7 @@ separators for one long serial. What can be read in two ways says so (`doubt`).
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 
 from biip import ParseError
 from biip.gs1_element_strings import GS1ElementString
@@ -17,66 +15,30 @@ from biip.symbology import SymbologyIdentifier
 
 from hub.errors import InvalidBarcode, InvalidInput
 from hub.identifiers import epc, gs1
+from hub.identifiers.composite import Part, Splitter
 from hub.identifiers.device_numbers import is_eid, is_imei, is_mac, is_meid, is_vin, normalized
+from hub.identifiers.elements import Barcode, Element, Kind
 from hub.identifiers.envelopes import is_envelope, read_envelope
 from hub.identifiers.gs1 import FNC1, is_trade_number
+from hub.identifiers.label_parts import assembled
 from hub.identifiers.medical import Udi, read_hibc, read_iccbba
-from hub.identifiers.numbers import check_digit, gtin14, upc_a
+from hub.identifiers.numbers import check_digit, gtin14, luhn, upc_a
 
 __all__ = ["FNC1", "Barcode", "Element", "Kind", "is_trade_number", "luhn", "read"]
 
 CHARS_MAX = 2_000
 GS1_SYMBOLOGIES = frozenset({"]C1", "]e0", "]e1", "]e2", "]d2", "]Q3", "]J1"})
+# In front of plain texts, as of a QR code; those of GS1 lead on to element strings.
+_SYMBOLOGY = re.compile(r"^\](?!C1|e|d2|Q3|J1|E|I0)[A-Za-z][0-9A-Za-z]")
 RETAIL_SYMBOLOGIES = frozenset({"]E0", "]E1", "]E2", "]E3", "]E4", "]I0", "]I1"})
 
 
-class Kind(StrEnum):
-    """Meaning of one part of a barcode."""
-
-    GTIN = "gtin"
-    SERIAL = "serial"
-    SECONDARY_SERIAL = "secondary_serial"
-    LOT = "lot"
-    EXPIRY = "expiry"
-    PRODUCTION_DATE = "production_date"
-    IMEI = "imei"
-    MEID = "meid"
-    EID = "eid"
-    MAC = "mac"
-    VIN = "vin"
-    SSCC = "sscc"
-    ASSET = "asset"  # GIAI or GRAI
-    DEVICE = "device"  # a UDI device identifier that is no GTIN
-    TEXT = "text"  # plain: a serial, a model number, an internal label
-
-
-@dataclass(frozen=True, slots=True)
-class Element:
-    """One part; dates are written as ISO days."""
-
-    kind: Kind
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Barcode:
-    """One barcode, taken apart. `doubt` says why it could be read in another way too."""
-
-    raw: str
-    form: str  # gs1, digital_link, epc, retail, hibc, iccbba, imei, meid, vin, sscc, plain
-    elements: tuple[Element, ...]
-    symbology: str | None = None
-    doubt: str | None = None
-    link: str | None = None  # of a HIBC secondary label: the check character of its primary
-    check: str | None = None  # of a HIBC primary label: its check character
-
-    def values(self, *kinds: Kind) -> list[str]:
-        """Return the values of these kinds, in order."""
-        return [element.value for element in self.elements if element.kind in kinds]
-
-
 def read(raw: str) -> Barcode:
-    """Parse one barcode; raises InvalidBarcode with the reason."""
+    """Parse one barcode, or a label with several; raises InvalidBarcode with the reason."""
+    return _composite(raw, raw.strip()) if is_composite(raw) else _read_one(raw)
+
+
+def _read_one(raw: str) -> Barcode:
     if not raw.strip() or len(raw) > CHARS_MAX:
         raise InvalidBarcode("nothing was read: scan again", read=raw[:100])
     symbology, text = _symbology(raw.strip(" \r\n\t"))
@@ -209,15 +171,6 @@ def _one(form: str, kind: Kind) -> Callable[[str, str], Barcode]:
     return read_one
 
 
-def luhn(digits: str) -> bool:
-    """Return whether the last digit is the Luhn check digit (ISO/IEC 7812-1), as of an IMEI."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        doubled = int(digit) * (2 if place % 2 else 1)
-        total += doubled - 9 if doubled > 9 else doubled
-    return total % 10 == 0
-
-
 _TRADE_LABEL = re.compile(r"^(?:EAN|UPC|GTIN|JAN)(?:-?(?:8|12|13|14|A))?\s*[:#]?\s*", re.IGNORECASE)
 _EIGHT_DIGITS = re.compile(r"[0-9]{8}")
 _SSCC_LABEL = re.compile(r"^SSCC\s*[:#]?\s*", re.IGNORECASE)
@@ -289,6 +242,43 @@ def _is_tag(text: str) -> bool:
     except InvalidBarcode:
         return False
     return True
+
+
+def _is_device(text: str) -> bool:
+    """Return whether a text is the number of a device, certain by its form or check digit."""
+    return any(each(text) for each in (is_imei, is_eid, is_mac, is_vin))
+
+
+def _is_code(text: str) -> bool:
+    """Return whether a text is a code by itself, whatever stands beside it on the label."""
+    if _is_device(text) or is_trade_number(text):
+        return True
+    named = text[:4].lower() == "urn:" or text.startswith("]")
+    if not (named or _is_link(text) or gs1.is_element_string(text)):
+        return False
+    try:
+        return _read_one(text).form != "plain"
+    except InvalidBarcode:
+        return False
+
+
+_SPLITTER = Splitter(_is_device, is_trade_number, _is_code)
+
+
+def is_composite(text: str) -> bool:
+    """Return whether a reading is a label with several parts."""
+    return len(text) <= CHARS_MAX and bool(_parts(text))
+
+
+def _parts(text: str) -> tuple[Part, ...]:
+    text = text.strip()
+    if is_envelope(text):
+        return ()
+    return _SPLITTER.split(_SYMBOLOGY.sub("", text)) or ()
+
+
+def _composite(raw: str, text: str) -> Barcode:
+    return assembled(raw, _parts(text), _read_one)
 
 
 # In this order: the first form that a text has is the one that it is read in.

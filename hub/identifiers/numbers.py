@@ -129,6 +129,15 @@ def check_digit(digits: str) -> str:
     return str(-total % 10)
 
 
+def luhn(digits: str) -> bool:
+    """Return whether the last digit is the Luhn check digit (ISO/IEC 7812-1), as of an IMEI."""
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        doubled = int(digit) * (2 if place % 2 else 1)
+        total += doubled - 9 if doubled > 9 else doubled
+    return total % 10 == 0
+
+
 def upc_a(text: str) -> str | None:
     """Return the GTIN of fourteen digits that a UPC-E of eight stands for; None if it is none."""
     if not (len(text) == 8 and text.isascii() and text.isdigit() and text[0] in "01"):

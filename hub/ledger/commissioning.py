@@ -5,7 +5,7 @@ Only this module and `hub.ledger.recording` write units and events.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypedDict
 
@@ -17,7 +17,7 @@ from hub.identifiers.device_numbers import normalized
 from hub.identifiers.names import is_tag_digits, unit_of
 from hub.identifiers.numbers import canonical, exact_of, skeleton, verbatim
 from hub.identifiers.serials import follows_rule
-from hub.ledger.arrivals import Arrival, Condition, Fact, Origin
+from hub.ledger.arrivals import Arrival, Condition, Fact, Origin, with_code
 from hub.ledger.claims import add_names, claim, taken_names
 from hub.ledger.event_writer import EventWriter
 from hub.ledger.hash_chain import GENESIS
@@ -138,19 +138,10 @@ def _read(
         return arrival, None
     if not code.is_certain and arrival.product and code.gtin not in products:
         return arrival, None
-    read = replace(
-        arrival,
-        serial=code.serial,
-        product=arrival.product or code.gtin or "",
-        lot=arrival.lot or code.lot,
-        expires_on=arrival.expires_on or _date(code.expires_on),
-        produced_on=arrival.produced_on or _date(code.produced_on),
-    )
-    return read, code.gtin
-
-
-def _date(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
+    try:
+        return with_code(arrival, code), code.gtin
+    except InvalidBarcode as contradiction:
+        return contradiction
 
 
 def _product(
