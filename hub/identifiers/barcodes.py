@@ -14,14 +14,15 @@ from biip.gs1_element_strings import GS1ElementString
 from biip.symbology import SymbologyIdentifier
 
 from hub.errors import InvalidBarcode, InvalidInput
-from hub.identifiers import epc, gs1
+from hub.identifiers import epc, epc_plus, gs1
 from hub.identifiers.composite import Part, Splitter
 from hub.identifiers.device_numbers import is_eid, is_imei, is_mac, is_meid, is_vin, normalized
 from hub.identifiers.elements import Barcode, Element, Kind
 from hub.identifiers.envelopes import is_envelope, read_envelope
 from hub.identifiers.gs1 import FNC1, is_trade_number
+from hub.identifiers.isbt import is_isbt, is_printed, read_isbt
 from hub.identifiers.label_parts import assembled
-from hub.identifiers.medical import Udi, read_hibc, read_iccbba
+from hub.identifiers.medical import Udi, read_hibc
 from hub.identifiers.numbers import check_digit, gtin14, luhn, upc_a
 
 __all__ = ["FNC1", "Barcode", "Element", "Kind", "is_trade_number", "luhn", "read"]
@@ -79,8 +80,21 @@ def _digital_link(raw: str, text: str) -> Barcode:
 
 
 def _epc(raw: str, text: str) -> Barcode:
+    text = epc.bare(text)
+    if epc_plus.is_plus(text):
+        return _epc_plus(raw, epc_plus.decode(text))
     tag = epc.read(text)
     return Barcode(raw, "epc", (Element(Kind.GTIN, tag.gtin), Element(Kind.SERIAL, tag.serial)))
+
+
+def _epc_plus(raw: str, tag: epc_plus.PlusTag) -> Barcode:
+    further = [
+        Element(kind, value)
+        for identifier, value in sorted(tag.elements.items())
+        if (kind := APPLICATION_IDENTIFIERS.get(identifier)) is not None
+    ]
+    own = (Element(Kind.GTIN, tag.gtin), Element(Kind.SERIAL, tag.serial))
+    return Barcode(raw, "epc", (*own, *further))
 
 
 def _gs1(raw: str, text: str, symbology: str | None = None) -> Barcode:
@@ -147,6 +161,11 @@ def _device(text: str) -> Element:
     return Element(kind, text)
 
 
+def _apart(donation: str | None, serial: str | None) -> str | None:
+    """Return the number of a donation that does not stand in the serial."""
+    return donation if donation is not None and donation not in (serial or "") else None
+
+
 def _medical(form: str, take: Callable[[str], Udi]) -> Callable[[str, str], Barcode]:
     def read_medical(raw: str, text: str) -> Barcode:
         udi = take(text)
@@ -156,6 +175,7 @@ def _medical(form: str, take: Callable[[str], Udi]) -> Callable[[str, str], Barc
             (Kind.LOT, udi.lot),
             (Kind.EXPIRY, udi.expiry),
             (Kind.PRODUCTION_DATE, udi.produced),
+            (Kind.NOTE, _apart(udi.donation, udi.serial)),
         ]
         elements = tuple(Element(kind, str(value)) for kind, value in found if value is not None)
         return Barcode(raw, form, elements, link=udi.link, check=udi.check)
@@ -238,7 +258,7 @@ def _is_tag(text: str) -> bool:
     if text[:4].lower() == "urn:":
         return True
     try:
-        epc.decode(text)
+        epc_plus.decode(text) if epc_plus.is_plus(text) else epc.decode(text)
     except InvalidBarcode:
         return False
     return True
@@ -292,7 +312,7 @@ FORMS: tuple[tuple[Callable[[str], bool], Callable[[str, str], Barcode]], ...] =
     (is_envelope, _envelope),
     (gs1.is_element_string, _gs1),
     (lambda text: text.startswith("+"), _medical("hibc", read_hibc)),
-    (lambda text: text.startswith(("=/", "=,", "&,")), _medical("iccbba", read_iccbba)),
+    (lambda text: is_isbt(text) or is_printed(text), _medical("iccbba", read_isbt)),
     (is_eid, _one("eid", Kind.EID)),
     (is_mac, _one("mac", Kind.MAC)),
     (is_meid, _one("meid", Kind.MEID)),

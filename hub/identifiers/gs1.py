@@ -29,6 +29,7 @@ _BRACKETED = re.compile(r"\(\d{2,4}\)")
 _PREFIXED_PATH = re.compile(
     r"^https?://[^?#]*?(/01/\d{8,14}(?:/[^?#]*)?(?:\?[^#]*)?)", re.IGNORECASE
 )
+NO_UNIT = "this web address names no unit; a compressed Digital Link is not read: print it in full"
 # The elements that are a number with a check digit at this place: GDTI, GCN, GLN, GSIN, GRAI, GSRN,
 # the GTIN of a piece in a logistic unit.
 _CHECKED = {
@@ -67,7 +68,7 @@ def elements(raw: str, text: str) -> tuple[list[GS1ElementString], bool]:
     Raises InvalidBarcode with the reason.
     """
     bracketed = text.startswith("(")
-    text = text.strip(FNC1) if bracketed else with_separators(text).strip(FNC1)
+    text = _without_shown(raw, text) if bracketed else with_separators(text).strip(FNC1)
     try:
         message = (GS1Message.parse_hri if bracketed else GS1Message.parse)(text)
     except ParseError as error:
@@ -86,6 +87,20 @@ def elements(raw: str, text: str) -> tuple[list[GS1ElementString], bool]:
     return found, bracketed or FNC1 in text
 
 
+_WORDED = re.compile(r"<(?:GS|FNC1)>", re.IGNORECASE)  # signs of elements, but no part of one
+_WORDED_END = re.compile(rf"(?:{_WORDED.pattern}|{FNC1})+(?=\(|$)", re.IGNORECASE)
+
+
+def _without_shown(raw: str, text: str) -> str:
+    """Return a text for people without the separators that a tool shows between its elements."""
+    text = _WORDED_END.sub("", text.strip(FNC1))
+    if _WORDED.search(text):
+        raise InvalidBarcode(
+            "this is no whole GS1 barcode: a separator stands inside an element", read=raw
+        )
+    return text
+
+
 def link(raw: str, text: str) -> list[GS1ElementString]:
     """Parse a GS1 Digital Link; raises InvalidBarcode for another web address."""
     try:
@@ -94,11 +109,11 @@ def link(raw: str, text: str) -> list[GS1ElementString]:
         # A path of its own may stand before the first identifier.
         inner = _PREFIXED_PATH.match(text)
         if inner is None:
-            raise InvalidBarcode("this web address names no unit", read=raw) from error
+            raise InvalidBarcode(NO_UNIT, read=raw) from error
         try:
             found = list(GS1DigitalLinkURI.parse(f"https://id.gs1.org{inner[1]}").element_strings)
         except ParseError:
-            raise InvalidBarcode("this web address names no unit", read=raw) from error
+            raise InvalidBarcode(NO_UNIT, read=raw) from error
     _check_digits(raw, found)
     return found
 

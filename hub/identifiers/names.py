@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from hub.errors import InvalidBarcode
-from hub.identifiers import barcodes, epc
+from hub.identifiers import barcodes, epc, epc_plus
 from hub.identifiers.barcodes import Barcode, Kind, is_composite
 from hub.identifiers.device_numbers import (
     CHARS_MIN,
@@ -23,6 +23,7 @@ from hub.identifiers.device_numbers import (
 )
 from hub.identifiers.envelopes import is_envelope
 from hub.identifiers.gs1 import is_element_string
+from hub.identifiers.isbt import is_printed
 from hub.identifiers.numbers import canonical, is_id, own_id, verbatim
 
 READABLE = frozenset({"gs1", "digital_link", "epc", "hibc", "iccbba", "envelope", "composite"})
@@ -78,8 +79,7 @@ def unit_of(text: str) -> UnitCode | None:
     if not _may_be_code(text):
         return None
     if epc.is_epc(text):
-        tag = epc.read(text)
-        return UnitCode(tag.serial, tag.gtin, is_certain=text[:4].lower() == "urn:")
+        return _tag(text)
     try:
         barcode = barcodes.read(text)
     except InvalidBarcode:
@@ -89,11 +89,28 @@ def unit_of(text: str) -> UnitCode | None:
     return _unit_code(barcode, text) if barcode.form in READABLE else None
 
 
+def _tag(text: str) -> UnitCode:
+    is_certain = text[:4].lower() == "urn:"
+    digits = epc.bare(text)
+    if not epc_plus.is_plus(digits):
+        tag = epc.read(digits)
+        return UnitCode(tag.serial, tag.gtin, is_certain=is_certain)
+    plus = epc_plus.decode(digits)
+    return UnitCode(
+        plus.serial,
+        plus.gtin,
+        lot=plus.elements.get("10"),
+        expires_on=plus.elements.get("17"),
+        produced_on=plus.elements.get("11"),
+        is_certain=is_certain,
+    )
+
+
 def _unit_code(barcode: Barcode, text: str) -> UnitCode | None:
     gtins = barcode.values(Kind.GTIN)
     further = _further(barcode)
     serials = barcode.values(Kind.SERIAL)
-    if len({canonical(each) for each in serials}) > 1:
+    if len(serials) > 1 and len({canonical(each) for each in serials}) > 1:
         raise InvalidBarcode(f"two serials were read at once: {', '.join(serials)}", read=text)
     named = serials or [value for kind, _, value in further if kind in PRIMARY]
     if not named:
@@ -192,10 +209,11 @@ def _may_be_code(text: str) -> bool:
     """Return whether a text begins like a code that names a unit; quick, for plain serials."""
     return (
         text[:1] in "]+(=&"
-        or text[:2] in {"01", "30", "36"}
+        or text[:2].upper() in {"01", "30", "36", epc_plus.SGTIN_PLUS, epc_plus.DSGTIN_PLUS}
         or text[:4].lower() in {"http", "urn:"}
         or is_envelope(text)
         or is_composite(text)
+        or is_printed(text)
         or is_element_string(text)
     )
 

@@ -42,6 +42,7 @@ FORMS = (
     f"01{CAM}10LOT<GS>216789",
     f"(01){CAM}(21)6789",
     f"(21)6789(01){CAM}",
+    f"(01){CAM}(10)LOT<GS>(21)6789<FNC1>",
     f"https://id.gs1.org/01/{CAM}/21/6789",
     f"https://shop.example/de/01/{CAM}/21/6789?17=271231",
     epc.of_gtin(CAM, "6789", 7).uri,
@@ -315,6 +316,12 @@ def test_what_is_no_element_is_passed_over_in_no_code(raw: str) -> None:
 )
 def test_a_date_or_lot_that_is_none_is_refused(raw: str) -> None:
     with pytest.raises(InvalidBarcode):
+        barcodes.read(raw)
+
+
+@pytest.mark.parametrize("raw", ["(10)<GS>0", f"(01){CAM}(21)67<fnc1>89"])
+def test_a_separator_inside_an_element_is_refused(raw: str) -> None:
+    with pytest.raises(InvalidBarcode, match="separator"):
         barcodes.read(raw)
 
 
