@@ -5,7 +5,7 @@ them again in its own transaction.
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from hub import lifecycle
 from hub.capture import find, receive
@@ -27,17 +27,19 @@ def capture(
     purpose: Purpose,
     product: str | None = None,
     expected: Sequence[str] = (),
+    today: date | None = None,
 ) -> Capture:
     """Parse the readings of one scan and return whether to accept, warn or refuse.
 
     `product` is the SKU or GTIN that is being handled, `expected` the expected serials or ids. The
-    order of the readings does not matter. Raises InvalidInput for too many expected serials or
-    readings.
+    order of the readings does not matter. A day of production behind `today` is refused. Raises
+    InvalidInput for too many expected serials or readings.
     """
     if len(expected) > EXPECTED_MAX:
         raise InvalidInput(f"at most {EXPECTED_MAX} expected serials", field="expected")
     workspace = look_up(tx, parse_readings(readings), product, expected)
     _agreeing(workspace)
+    _made(workspace, today)
     unit = None
     if purpose is Purpose.FIND:
         unit = find.find(workspace)
@@ -87,6 +89,14 @@ def _agreeing(workspace: Workspace) -> None:
         and min(content.expiries) < max(content.productions)
     ):
         workspace.warn(CaptureCode.CONTRADICTION, "it expires before it was made")
+
+
+def _made(workspace: Workspace, today: date | None) -> None:
+    for each in sorted(workspace.content.productions):
+        if today is not None and date.fromisoformat(each) > today + timedelta(days=1):
+            workspace.refuse(
+                CaptureCode.CONTRADICTION, f"the day of production, {each}, is still to come"
+            )
 
 
 def _broken(workspace: Workspace, *, nothing_read: bool) -> None:

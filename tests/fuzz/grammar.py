@@ -185,7 +185,8 @@ def spoilt(draw: st.DrawFn) -> str:
     text = draw(
         st.one_of(
             element_strings(), links(), tags(), hibc(), isbt(), plus_tags(), labels(),
-            envelopes(), devices(), serials(), digits(7, 14), checked(13), checked(8), checked(18).map(lambda each: f"00{each}"),
+            envelopes(), devices(), serials(), digits(7, 14), checked(13), checked(8),
+            checked(18).map(lambda each: f"00{each}"),
         )
     )  # fmt: skip
     for _ in range(draw(st.integers(0, 3))):
