@@ -294,6 +294,14 @@ def test_what_is_too_large_or_no_workbook_is_refused(
         ("cp1252", "Søren Ærø & Müller"),
         ("cp1252", "Città è perché"),
         ("cp1252", "Škoda, 5 € – ½ Zoll"),
+        ("cp1250", "Győri Kereskedő Kft."),
+        ("cp1250", "Tűzoltó utca, Szőke"),
+        ("cp1250", "Erdő és Társa, Nyíregyháza"),
+        ("cp1250", "Műszaki bolt, Gyűrűs"),
+        ("cp1252", "Ações e Camões"),
+        ("cp1252", "Põe à venda"),
+        ("cp1252", "Goût, août"),
+        ("cp1252", "Jõgi ja Mäe"),
         ("cp1251", "Завод «Ромашка»"),
         ("shift_jis", "株式会社テスト"),
         ("gb18030", "深圳市测试电子"),
@@ -305,6 +313,17 @@ def test_few_letters_of_a_language_show_the_encoding(
     lines = "".join(f'S-{number},CAM,"{text}"\n' for number in range(3))
     source = look(save(tmp_path, f"serial,sku,supplier\n{lines}", encoding))
     assert {row.cells[2] for row in source.rows()} == {text}
+
+
+@pytest.mark.parametrize(("text", "encoding"), [("Võru", "cp1252"), ("Tűr", "cp1250")])
+def test_letters_of_two_encodings_are_not_guessed(tmp_path: Path, text: str, encoding: str) -> None:
+    file = save(tmp_path, f"serial,sku,supplier\nS-1,CAM,{text}\n", encoding)
+    with pytest.raises(InvalidInput, match="name the encoding") as refused:
+        look(file)
+    assert refused.value.details["field"] == "encoding"
+    for named in ("cp1250", "cp1252"):
+        (row,) = look(file, encoding=named).rows()
+        assert row.cells[2] == text.encode(encoding).decode(named)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
