@@ -23,11 +23,12 @@ from hub.identifiers.gs1 import FNC1, is_trade_number
 from hub.identifiers.isbt import is_isbt, is_printed, read_isbt
 from hub.identifiers.label_parts import assembled
 from hub.identifiers.medical import Udi, read_hibc
-from hub.identifiers.numbers import check_digit, gtin14, luhn, upc_a
+from hub.identifiers.numbers import check_digit, gtin14, luhn, unframed, upc_a
 
 __all__ = ["FNC1", "Barcode", "Element", "Kind", "is_trade_number", "luhn", "read"]
 
 CHARS_MAX = 2_000
+_WIDE_BRACKETS = str.maketrans("（）", "()")  # of an input method for Chinese or Japanese
 GS1_SYMBOLOGIES = frozenset({"]C1", "]e0", "]e1", "]e2", "]d2", "]Q3", "]J1"})
 # In front of plain texts, as of a QR code; those of GS1 lead on to element strings.
 _SYMBOLOGY = re.compile(r"^\](?!C1|e|d2|Q3|J1|E|I0)[A-Za-z][0-9A-Za-z]")
@@ -36,7 +37,14 @@ RETAIL_SYMBOLOGIES = frozenset({"]E0", "]E1", "]E2", "]E3", "]E4", "]I0", "]I1"}
 
 def read(raw: str) -> Barcode:
     """Parse one barcode, or a label with several; raises InvalidBarcode with the reason."""
-    return _composite(raw, raw.strip()) if is_composite(raw) else _read_one(raw)
+    raw = cleaned(raw)
+    return _composite(raw, raw) if is_composite(raw) else _read_one(raw)
+
+
+def cleaned(raw: str) -> str:
+    """Return a reading without what a scanner or an input method puts around and into it."""
+    text = unframed(raw)
+    return text.translate(_WIDE_BRACKETS) if text[:1] == "（" else text
 
 
 def _read_one(raw: str) -> Barcode:

@@ -24,6 +24,8 @@ _WORDS = {
     "vin": r"VIN(?: ?(?:NO|NUMBER)\.?)?|CHASSIS(?: ?(?:NO|NUMBER)\.?)?",
     "gtin": r"(?:EAN|UPC|GTIN|JAN)(?:-?(?:8|12|13|14|A))?",
     "lot": r"LOT(?: ?NO\.?)?|BATCH(?: ?NO\.?)?",
+    "note": r"MODEL(?: ?(?:NO|NAME))?\.?|P/?N|PART ?(?:NO|NUMBER)\.?|SKU|COLOU?R|REV|HW|FW|SW|TYPE"
+    r"|MFG(?: ?DATE)?|MFD|DATE|MADE IN|QTY|REF|CAPACITY|STORAGE|VERSION|PRODUCT|FCC ?ID",
 }
 _PLACED = ("imei", "meid", "eid", "iccid", "mac")  # a device may have several of these
 _PLACE = r"(?:[ _]?\(?(?:SLOT|SIM|ESIM)? ?(?P<place>\d)\)?| ?\(ESIM\))?"
@@ -34,11 +36,13 @@ _LABEL = re.compile(
     r"(?:\s*[:=#]\s*|[ \t]+)[\"']?",
     re.IGNORECASE,
 )
-_NEEDS_SIGN = frozenset({"lot", "gtin"})  # words of plain texts too, without a colon behind them
+_NEEDS_SIGN = frozenset(
+    {"lot", "gtin", "note"}
+)  # words of plain texts too, without a colon behind them
 _ENDS = " \t\r\n,;|/&{}\"'"
 _BREAK = re.compile(r"[\r\n\t,;|]+")
 _LINES = re.compile(r"[\r\n\t]+")
-_ANY_BREAK = re.compile(r"[\s,;|]+")
+_ANY_BREAK = re.compile(r"\s+/\s+|[\s,;|]+")
 _NOTE = re.compile(r"[\"']?[^\W\d][\w ./()-]{0,30}[\"']?\s*[:=]\s*\S.*", re.DOTALL)
 
 
@@ -79,7 +83,7 @@ class Splitter:
             return None
         labels = [each for each in _LABEL.finditer(text) if _is_label(each)]
         parts = self._labelled(text, labels) if labels else self._bare(text)
-        if len(parts) < 2:
+        if len(parts) < 2 and not (parts and labels and text[:1] == "{"):
             return None
         codes = [each for each in parts if each.word not in _NO_CODE]
         unread = any(each.word == UNREADABLE for each in parts)
@@ -134,6 +138,8 @@ def _word(match: re.Match[str]) -> str:
 
 def _part(label: re.Match[str], text: str) -> Part:
     word, place = _word(label), label["place"] or ""
+    if word == NOTE:
+        return Part(NOTE, f"{label['note']}: {text}")
     scheme = _mac_of(label["mac"].upper().replace("-", "")) + word if word == "mac" else word
     return Part(word, text, scheme if place in {"", "0", "1"} else f"{scheme}{place}", place)
 

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from hub.errors import InvalidBarcode, InvalidInput
-from hub.identifiers.composite import CODE, UNREADABLE, Part
+from hub.identifiers.composite import CODE, NOTE, UNREADABLE, Part
 from hub.identifiers.device_numbers import device_names, normalized
 from hub.identifiers.elements import DEVICE_KINDS, Barcode, Element, Kind
 from hub.identifiers.numbers import canonical, gtin14, luhn, verbatim
 
+NOTE_CHARS_MAX = 100
 _PARTS = {
     "serial": Kind.SERIAL,
     "imei": Kind.IMEI,
@@ -18,7 +19,6 @@ _PARTS = {
     "mac": Kind.MAC,
     "vin": Kind.VIN,
     "lot": Kind.LOT,
-    "note": Kind.NOTE,
 }
 _SINGLE = (Kind.SERIAL, Kind.GTIN, Kind.LOT, Kind.VIN, Kind.EID, Kind.MEID, Kind.EXPIRY)
 """Of these one unit has one; a phone has two IMEIs, and a computer several MAC addresses."""
@@ -62,6 +62,8 @@ def _elements_of(part: Part, read: Callable[[str], Barcode]) -> tuple[Element, .
         return tuple(each for each in elements if each.kind is not Kind.TEXT)
     if part.word == UNREADABLE:
         raise InvalidBarcode(f"a part of the label cannot be read: {part.text[:60]!r}")
+    if part.word == NOTE:
+        return (Element(Kind.NOTE, " ".join(part.text.split())[:NOTE_CHARS_MAX]),)
     if part.word == "gtin":
         try:
             return (Element(Kind.GTIN, gtin14(part.text)),)

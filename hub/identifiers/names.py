@@ -73,7 +73,7 @@ def unit_of(text: str) -> UnitCode | None:
     Raises InvalidBarcode for an EPC that names no unit, and for a GS1 element string with a GTIN
     and without a serial: it would name every unit of its product.
     """
-    text = text.strip()
+    text = barcodes.cleaned(text)
     if (number := _labelled(text)) is not None:
         return UnitCode(number, has_serial=False)
     if not _may_be_code(text):
@@ -152,6 +152,7 @@ def names_of(text: str) -> tuple[Name, ...]:
 
     Raises InvalidBarcode for a text that names nothing.
     """
+    text = barcodes.cleaned(text)
     found: list[Name] = []
     if (unit_id := text if is_id(text) else own_id(text)) is not None:
         found.append(Name((unit_id,), is_id=True))
@@ -209,6 +210,7 @@ def _may_be_code(text: str) -> bool:
     """Return whether a text begins like a code that names a unit; quick, for plain serials."""
     return (
         text[:1] in "]+(=&"
+        or (text[:1] == "1" and is_element_string(text))
         or text[:2].upper() in {"01", "30", "36", epc_plus.SGTIN_PLUS, epc_plus.DSGTIN_PLUS}
         or text[:4].lower() in {"http", "urn:"}
         or is_envelope(text)

@@ -85,6 +85,7 @@ def test_any_number_of_a_label_finds_the_unit(world: World) -> None:
         (f"VIN:{VIN},IMEI:{ONE}", VIN, {("imei", ONE)}),
         (f"imei {ONE} vin {VIN}", VIN, {("imei", ONE)}),
         (f"{ONE}\t{VIN}", VIN, {("imei", ONE)}),
+        (f"{ONE} / {TWO}", TWO, {("imei", ONE)}),
         (f"IMEI1:{ONE};IMEI2:{TWO}", ONE, {("imei2", TWO)}),
         (f"MEID: {ONE[:14]} IMEI: {ONE} SN: Q", "Q", {("imei", ONE)}),
         (f"ICCID: 8944 5001 0203 0405 069, IMEI: {ONE}", ONE, {("iccid", "8944500102030405069")}),
@@ -186,7 +187,15 @@ def test_an_import_reads_labels_and_keeps_one_number_to_one_row(
 
 
 @pytest.mark.parametrize(
-    "serial", ["SN 12, rev 3", "12345670 12345670", "VMware-56 4d 00 00", "A,B;C", "VIN DIESEL 7"]
+    "serial",
+    [
+        "SN 12, rev 3",
+        "TYPE 7 MODEL X",
+        "12345670 12345670",
+        "VMware-56 4d 00 00",
+        "A,B;C",
+        "VIN DIESEL 7",
+    ],
 )
 def test_a_text_without_two_codes_is_a_serial_like_others(world: World, serial: str) -> None:
     assert world.receive(serial, sku="LENS")[0].accepted

@@ -1,6 +1,7 @@
 """Files as people have them: each row of the file gets its verdict, whatever wrote it."""
 
 import csv
+import gzip
 import io
 import zipfile
 from collections.abc import Callable
@@ -55,6 +56,13 @@ def verdicts(world: World, path: Path, plan: Plan = WH, **more: Any) -> list[tup
 
 
 # --- Quotes, lines and headers ------------------------------------------------------------------
+
+
+def packed(name: str, text: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, text)
+    return file.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -280,8 +288,27 @@ def test_what_is_too_large_or_no_workbook_is_refused(
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("readme.txt", "no workbook")
-    with pytest.raises(InvalidInput, match="no XLSX"):
+    with pytest.raises(InvalidInput, match="no workbook"):
         look(save(tmp_path, packed.getvalue()))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (gzip.compress(b"serial,sku\nS-1,CAM\n"), "gzip"),
+        (b"%PDF-1.7 serial,sku", "PDF"),
+        (b"\n<html><table><tr><td>serial</td></tr></table></html>", "web page"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?><Workbook/>", "XML"),
+        (packed("stock.csv", "serial,sku"), "ZIP"),
+        (packed("mimetype", "application/vnd.oasis.opendocument.spreadsheet"), "OpenDocument"),
+    ],
+)
+def test_a_file_that_is_no_table_is_named_for_what_it_is(
+    tmp_path: Path, content: bytes, kind: str
+) -> None:
+    with pytest.raises(InvalidInput, match=kind) as refused:
+        look(save(tmp_path, content))
+    assert refused.value.details["field"] == "file"
 
 
 @pytest.mark.parametrize(
