@@ -207,7 +207,7 @@ def _check_history(history: Sequence[Fact], now: datetime) -> None:
             happened(stated_day(fact.on, "history"), now, "history")
 
 
-def write_records(
+def write_records(  # noqa: PLR0913 # what all of these records begin with
     tx: Transaction,
     context: CommandContext,
     writer: EventWriter,
