@@ -62,6 +62,21 @@ def stated_day(day: date, field: str) -> date:
     return day
 
 
+AHEAD_HOURS_MAX = 14
+"""By so much the calendar of the easternmost zone is ahead of UTC's."""
+
+
+def happened(at: datetime | date, now: datetime, field: str) -> None:
+    """Raise InvalidInput for a time or day of something that happened, if it lies ahead."""
+    is_ahead = (
+        at > now
+        if isinstance(at, datetime)
+        else at > (now + timedelta(hours=AHEAD_HOURS_MAX)).astimezone(UTC).date()
+    )
+    if is_ahead:
+        raise InvalidInput(f"{field} is in the future: {at.isoformat()}", field=field)
+
+
 def new_id() -> str:
     """Make an id (UUID version 7, RFC 9562): time-ordered, so that indexes grow at one end."""
     return str(uuid_utils.uuid7())

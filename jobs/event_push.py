@@ -132,7 +132,7 @@ def _events(facts: Sequence[OutboxRow], tx: Transaction) -> dict[str, LedgerEven
     return {event.id: event for event in outgoing}
 
 
-async def _push_batch(
+async def _push_batch(  # noqa: PLR0913 # what a request needs, and where its answers go
     runtime: Runtime,
     connector: PushEvents,
     job: str | None,

@@ -5,7 +5,7 @@ them again in its own transaction.
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from hub import lifecycle
 from hub.capture import find, receive
@@ -13,6 +13,7 @@ from hub.capture.answers import Capture, CaptureCode, Parts, Purpose, Suggestion
 from hub.capture.reading import parse_readings
 from hub.capture.workspace import Workspace, is_other, key_of, look_up
 from hub.errors import InvalidInput
+from hub.identifiers.device_numbers import EID, MEID, VIN, normalized, space_of
 from hub.lifecycle import Status
 from hub.storage.sql import Row, Transaction
 
@@ -26,17 +27,19 @@ def capture(
     purpose: Purpose,
     product: str | None = None,
     expected: Sequence[str] = (),
+    today: date | None = None,
 ) -> Capture:
     """Parse the readings of one scan and return whether to accept, warn or refuse.
 
     `product` is the SKU or GTIN that is being handled, `expected` the expected serials or ids. The
-    order of the readings does not matter. Raises InvalidInput for too many expected serials or
-    readings.
+    order of the readings does not matter. A day of production behind `today` is refused. Raises
+    InvalidInput for too many expected serials or readings.
     """
     if len(expected) > EXPECTED_MAX:
         raise InvalidInput(f"at most {EXPECTED_MAX} expected serials", field="expected")
     workspace = look_up(tx, parse_readings(readings), product, expected)
     _agreeing(workspace)
+    _made(workspace, today)
     unit = None
     if purpose is Purpose.FIND:
         unit = find.find(workspace)
@@ -73,12 +76,27 @@ def _agreeing(workspace: Workspace) -> None:
             workspace.refuse(
                 CaptureCode.CONTRADICTION, f"two {what} were read: {', '.join(sorted(read))}"
             )
+    for space in (EID, MEID, VIN):
+        numbers = {normalized(*each) for each in content.identifiers if space_of(each[0]) == space}
+        if len(numbers) > 1:
+            workspace.refuse(
+                CaptureCode.CONTRADICTION,
+                f"two of one kind ({space}) were read: {', '.join(sorted(numbers))}",
+            )
     if (
         content.productions
         and content.expiries
         and min(content.expiries) < max(content.productions)
     ):
         workspace.warn(CaptureCode.CONTRADICTION, "it expires before it was made")
+
+
+def _made(workspace: Workspace, today: date | None) -> None:
+    for each in sorted(workspace.content.productions):
+        if today is not None and date.fromisoformat(each) > today + timedelta(days=1):
+            workspace.refuse(
+                CaptureCode.CONTRADICTION, f"the day of production, {each}, is still to come"
+            )
 
 
 def _broken(workspace: Workspace, *, nothing_read: bool) -> None:
@@ -118,6 +136,7 @@ def _parts(workspace: Workspace, serial: str | None) -> Parts:
         *(text for other, text in (content.texts | content.serials).items() if other != key),
         *(digits for digits in content.presumed.values() if key_of(digits) != key),
         *content.devices,
+        *content.notes,
     }
     return Parts(
         serial=serial,

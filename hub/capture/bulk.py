@@ -9,8 +9,9 @@ from hub.catalogue import products_by_code
 from hub.errors import InvalidBarcode, InvalidInput, UnknownReference
 from hub.identifiers.names import Name, UnitCode, is_tag_digits, names_of, unit_of
 from hub.identifiers.numbers import serial_key, verbatim
+from hub.ledger.choosing import agreed, written_so
 from hub.ledger.unit_views import by_their_names
-from hub.ledger.units import UNITS, written_so
+from hub.ledger.units import UNITS
 from hub.lifecycle import Status
 from hub.storage.sql import Row, Transaction
 
@@ -22,7 +23,8 @@ class Tag:
     """One tag: its first reading, the number of readings, its content and its unit.
 
     `code` is OK, or why there is no unit to work with: UNKNOWN_UNIT, UNKNOWN_PRODUCT,
-    PRODUCT_MISMATCH, SEVERAL_SERIALS (two units bear the name) or BROKEN_BARCODE.
+    PRODUCT_MISMATCH, SEVERAL_SERIALS (two units bear the name), CONTRADICTION (a label whose parts
+    are of several units) or BROKEN_BARCODE.
     """
 
     read: str
@@ -125,15 +127,21 @@ def _bearers(tx: Transaction, keys: list[str]) -> dict[str, list[Row]]:
 
 
 def _first_bearing(names: Sequence[Name], bearers: Mapping[str, list[Row]]) -> list[Row]:
-    """Return the units of the first name that any unit bears; a written-off one steps back."""
-    for name in names:
-        found = {unit["id"]: unit for key in name.keys for unit in bearers.get(key, [])}
-        units = [unit for unit in found.values() if name.gtin in {None, unit["gtin"]}]
-        units = written_so(units, name)
-        living = [unit for unit in units if unit["status"] != Status.WRITTEN_OFF]
-        if units:
-            return living or units
-    return []
+    """Return the units of the first name that any unit bears; a written-off one steps back.
+
+    Raises InvalidBarcode for a label whose parts are of several units.
+    """
+    found = [(_bearing(name, bearers), name) for name in names]
+    if any(name.is_part for _, name in found):
+        return agreed([each for each in found if each[1].is_part])
+    return next((units for units, _ in found if units), [])
+
+
+def _bearing(name: Name, bearers: Mapping[str, list[Row]]) -> list[Row]:
+    found = {unit["id"]: unit for key in name.keys for unit in bearers.get(key, [])}
+    units = [unit for unit in found.values() if name.gtin in {None, unit["gtin"]}]
+    units = written_so(units, name)
+    return [unit for unit in units if unit["status"] != Status.WRITTEN_OFF] or units
 
 
 def _tag(
@@ -145,7 +153,10 @@ def _tag(
     if seen.serial is None:
         return Tag(seen.read, seen.times, CaptureCode.BROKEN_BARCODE)
     product = products.get(seen.gtin) if seen.gtin else None
-    units = _first_bearing(seen.names, bearers)
+    try:
+        units = _first_bearing(seen.names, bearers)
+    except InvalidBarcode:
+        return Tag(seen.read, seen.times, CaptureCode.CONTRADICTION, seen.gtin, seen.serial)
     if not units and is_tag_digits(seen.read) and seen.gtin is None:
         return Tag(seen.read, seen.times, CaptureCode.BROKEN_BARCODE)
     unit = units[0] if len(units) == 1 else None

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hub.capture.answers import CaptureCode, Signal, Suggestion
 from hub.capture.hints import is_cut, near_expected, near_known, other_layouts
 from hub.capture.workspace import Workspace, is_other, key_of
-from hub.identifiers.device_numbers import keys_of
+from hub.identifiers.device_numbers import keys_of, normalized
 from hub.identifiers.serials import violates
 from hub.storage.sql import Row
 
@@ -114,9 +114,26 @@ def _compare(workspace: Workspace, unit: Row, *, blurred: bool = False) -> None:
         if scheme in names and key not in names[scheme] and key != unit["serial_canonical"]:
             message = f"the {scheme} {value} is not the one that is known of this unit"
             workspace.warn(CaptureCode.CONTRADICTION, message)
+    _compare_serial(workspace, unit)
     rivals = workspace.units_named(content.splits)
     if not blurred and any(each["product_id"] == unit["product_id"] for each in rivals.values()):
         workspace.warn(CaptureCode.AMBIGUOUS_SEPARATORS, min(content.doubts))
+
+
+def _compare_serial(workspace: Workspace, unit: Row) -> None:
+    """Refuse a label whose serial is not the unit's, which was found by another of its numbers."""
+    content = workspace.content
+    borne = {key for names in workspace.names.get(unit["id"], {}).values() for key in names}
+    borne |= {unit["serial_canonical"], unit["id"]}
+    numbers = {normalized(*each) for each in content.identifiers}
+    known = not content.serials or not borne.isdisjoint(content.serials)
+    if known or content.splits or unit["serial_canonical"] in numbers:
+        return
+    read = ", ".join(sorted(content.serials.values()))
+    workspace.refuse(
+        CaptureCode.CONTRADICTION,
+        f"the serial {read} was read, and the unit of the other numbers is {unit['serial']}",
+    )
 
 
 def _expect(workspace: Workspace, key: str) -> None:

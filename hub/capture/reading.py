@@ -19,6 +19,7 @@ SCHEMES = {
     Kind.EID: "eid",
     Kind.MAC: "mac",
     Kind.VIN: "vin",
+    Kind.ICCID: "iccid",
     Kind.ASSET: "asset",
     Kind.SECONDARY_SERIAL: "secondary_serial",
 }
@@ -40,6 +41,7 @@ class ScanContent:
     tags: dict[str, tuple[str, str]] = field(default_factory=dict)  # digits, their GTIN and serial
     identifiers: set[tuple[str, str]] = field(default_factory=set)
     devices: set[str] = field(default_factory=set)
+    notes: set[str] = field(default_factory=set)  # of labels with several parts: a colour, a model
     lots: set[str] = field(default_factory=set)
     expiries: set[str] = field(default_factory=set)
     productions: set[str] = field(default_factory=set)
@@ -84,7 +86,7 @@ def _sort(content: ScanContent, barcode: Barcode) -> None:
         elif kind is Kind.SERIAL:
             content.serials.setdefault(canonical(value), verbatim(value))
         elif kind in SCHEMES:
-            content.identifiers.add((SCHEMES[kind], verbatim(value)))
+            content.identifiers.add((element.scheme or SCHEMES[kind], verbatim(value)))
         else:
             _values_of(content, kind).add(value)
     content.links |= {barcode.link} if barcode.link else set()
@@ -102,6 +104,7 @@ def _values_of(content: ScanContent, kind: Kind) -> set[str]:
         Kind.PRODUCTION_DATE: content.productions,
         Kind.SSCC: content.ssccs,
         Kind.DEVICE: content.devices,
+        Kind.NOTE: content.notes,
     }[kind]
 
 

@@ -3,9 +3,6 @@
 Registering an existing code again updates its record.
 """
 
-import re
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal, TypedDict, overload
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,6 +10,22 @@ import orjson
 
 from hub.catalogue import serial_case
 from hub.catalogue.capture_points import checked_points
+from hub.catalogue.cards import (
+    CURRENCY,
+    LOT_TRACKED,
+    OUTSIDE_KINDS,
+    SELLING_KINDS,
+    SERIAL_TRACKED,
+    LocationCard,
+    LocationKind,
+    ManufacturerCard,
+    Picking,
+    ProductCard,
+    ReplacementCover,
+    Tracking,
+    Trait,
+    WarrantyStart,
+)
 from hub.catalogue.serial_case import SerialCase
 from hub.clock import micros, new_id
 from hub.commands.context import CommandContext
@@ -30,128 +43,41 @@ from hub.storage.rows import (
 )
 from hub.storage.sql import Row, Transaction
 
+__all__ = [
+    "CURRENCY",
+    "CUSTOMER",
+    "IN_TRANSIT",
+    "LOT_TRACKED",
+    "OUTSIDE_KINDS",
+    "SELLING_KINDS",
+    "SERIAL_TRACKED",
+    "SUPPLIER",
+    "CatalogueProductRow",
+    "LocationCard",
+    "LocationKind",
+    "ManufacturerCard",
+    "Picking",
+    "ProductCard",
+    "ReplacementCover",
+    "SerialCase",
+    "Tracking",
+    "Trait",
+    "WarrantyStart",
+    "gtin14_or_none",
+    "location",
+    "products_by_code",
+    "reference",
+    "register_location",
+    "register_manufacturer",
+    "register_product",
+    "time_zone",
+    "written_gtins",
+]
+
 # The three places outside every building; the migrations make them.
 CUSTOMER = "00000000-0000-7000-8000-000000000001"
 IN_TRANSIT = "00000000-0000-7000-8000-000000000002"
 SUPPLIER = "00000000-0000-7000-8000-000000000003"
-
-
-class LocationKind(StrEnum):
-    """Purpose of a location."""
-
-    WAREHOUSE = "warehouse"
-    STORE = "store"
-    RETURNS = "returns"
-    REPAIR = "repair"
-    CUSTOMER = "customer"
-    IN_TRANSIT = "in_transit"
-    SUPPLIER = "supplier"
-
-
-class Tracking(StrEnum):
-    """Level of detail at which units of a product are tracked."""
-
-    NONE = "none"
-    LOT = "lot"
-    SERIAL = "serial"
-    SERIAL_LOT = "serial_lot"
-
-
-class Trait(StrEnum):
-    """Reason to track a product by serial."""
-
-    REGULATED = "regulated"  # a law asks for it: medical devices, medicines, firearms
-    THEFT_RISK = "theft_risk"
-    COUNTERFEIT_RISK = "counterfeit_risk"
-    SERVICED = "serviced"  # it has a service history
-    RECALL_RISK = "recall_risk"
-
-
-class WarrantyStart(StrEnum):
-    """Event that starts the warranty of a unit."""
-
-    SALE = "sale"
-    SHIP = "ship"
-    ACTIVATION = "activation"
-    REGISTRATION = "registration"
-
-
-class ReplacementCover(StrEnum):
-    """Warranty of the unit that replaces a failed one."""
-
-    REMAINDER = "remainder"  # the rest of the failed unit's warranty
-    FRESH = "fresh"  # a warranty of its own, from the exchange
-
-
-class Picking(StrEnum):
-    """Order in which units leave stock."""
-
-    FIFO = "fifo"  # those that were received first
-    FEFO = "fefo"  # those that expire first
-
-
-LOT_TRACKED = (Tracking.LOT, Tracking.SERIAL_LOT)
-SERIAL_TRACKED = (Tracking.SERIAL, Tracking.SERIAL_LOT)
-OUTSIDE_KINDS = (LocationKind.CUSTOMER, LocationKind.IN_TRANSIT, LocationKind.SUPPLIER)
-CURRENCY = re.compile(r"[A-Z]{3}")
-SELLING_KINDS = (LocationKind.WAREHOUSE, LocationKind.STORE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManufacturerCard:
-    """Data of a manufacturer; `serial_pattern` is a regular expression for its serials.
-
-    `serial_period` is where year, month or week of production stand in them, as checked before.
-    """
-
-    code: str
-    name: str
-    serial_pattern: str | None = None
-    serial_period: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductCard:
-    """Data of a product; `manufacturer` is a manufacturer's code.
-
-    `capture_points` are the actions that require a scan of the unit; `serial_pattern` takes
-    precedence over the manufacturer's. Without a `serial_case`, the product keeps the one that it
-    has; a new one is FOLDED. `value` is per unit, in minor units of `currency`
-    (ISO 4217).
-    """
-
-    sku: str
-    name: str
-    manufacturer: str
-    gtin: str | None = None
-    model_number: str | None = None
-    warranty_months: int = 0
-    tracking: Tracking = Tracking.SERIAL
-    capture_points: tuple[str, ...] = ()
-    serial_pattern: str | None = None
-    category: str | None = None
-    value: int | None = None
-    currency: str | None = None
-    traits: tuple[Trait, ...] = ()
-    warranty_start: WarrantyStart = WarrantyStart.SALE
-    replacement_cover: ReplacementCover = ReplacementCover.REMAINDER
-    return_days: int = 30
-    picking: Picking = Picking.FIFO
-    serial_case: SerialCase | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocationCard:
-    """Data of a location; `site` is the code of the building that a bin belongs to.
-
-    `time_zone` is its IANA name, such as ``Pacific/Auckland``; None: that of its site, or UTC.
-    """
-
-    code: str
-    name: str
-    kind: LocationKind
-    site: str | None = None
-    time_zone: str | None = None
 
 
 class CatalogueProductRow(ProductRow):
@@ -200,6 +126,26 @@ def register_manufacturer(tx: Transaction, context: CommandContext, card: Manufa
     return row["id"]
 
 
+_REGISTER = (
+    "INSERT INTO product(id, sku, name, manufacturer_id, gtin, model_number, warranty_months, "
+    "tracking, capture_points, serial_pattern, category, value, currency, traits, "
+    "warranty_start, replacement_cover, return_days, picking, created_at) "
+    "VALUES(:id, :sku, :name, :maker, :gtin, :model, :months, :tracking, :points, :pattern, "
+    ":category, :value, :currency, :traits, :start, :cover, :return_days, :picking, :now) "
+    "ON CONFLICT(sku) DO UPDATE SET name = excluded.name, gtin = excluded.gtin, "
+    "model_number = excluded.model_number, warranty_months = excluded.warranty_months, "
+    # An import never switches serial tracking off once it is on.
+    "tracking = CASE WHEN product.tracked_since IS NOT NULL AND excluded.tracking "
+    "IN ('none', 'lot') THEN product.tracking ELSE excluded.tracking END, "
+    "capture_points = excluded.capture_points, "
+    "serial_pattern = excluded.serial_pattern, category = excluded.category, "
+    "value = excluded.value, currency = excluded.currency, traits = excluded.traits, "
+    "warranty_start = excluded.warranty_start, "
+    "replacement_cover = excluded.replacement_cover, return_days = excluded.return_days, "
+    "picking = excluded.picking RETURNING id, serial_case"
+)
+
+
 def register_product(tx: Transaction, context: CommandContext, card: ProductCard) -> str:
     """Create or update a product; return its id.
 
@@ -217,22 +163,7 @@ def register_product(tx: Transaction, context: CommandContext, card: ProductCard
         raise InvalidInput("the manufacturer of a product can not be changed", field="manufacturer")
     row = tx.row_as(
         _Registered,
-        "INSERT INTO product(id, sku, name, manufacturer_id, gtin, model_number, warranty_months, "
-        "tracking, capture_points, serial_pattern, category, value, currency, traits, "
-        "warranty_start, replacement_cover, return_days, picking, created_at) "
-        "VALUES(:id, :sku, :name, :maker, :gtin, :model, :months, :tracking, :points, :pattern, "
-        ":category, :value, :currency, :traits, :start, :cover, :return_days, :picking, :now) "
-        "ON CONFLICT(sku) DO UPDATE SET name = excluded.name, gtin = excluded.gtin, "
-        "model_number = excluded.model_number, warranty_months = excluded.warranty_months, "
-        # An import never switches serial tracking off once it is on.
-        "tracking = CASE WHEN product.tracked_since IS NOT NULL AND excluded.tracking "
-        "IN ('none', 'lot') THEN product.tracking ELSE excluded.tracking END, "
-        "capture_points = excluded.capture_points, "
-        "serial_pattern = excluded.serial_pattern, category = excluded.category, "
-        "value = excluded.value, currency = excluded.currency, traits = excluded.traits, "
-        "warranty_start = excluded.warranty_start, "
-        "replacement_cover = excluded.replacement_cover, return_days = excluded.return_days, "
-        "picking = excluded.picking RETURNING id, serial_case",
+        _REGISTER,
         id=new_id(),
         sku=card.sku,
         name=card.name,

@@ -158,6 +158,16 @@ def matches(scanned_at: str, unit: CountedUnit | Row) -> bool:
     return scanned_at in {unit["location_id"], unit["location_site_id"]}
 
 
+_NOTE_SCANS = (
+    "INSERT INTO count_scan(id, count_id, subject, identifier, unit_id, product_id, "
+    "location_id, counter, captured_by, reads, scanned_at) VALUES(:id, :count, :subject, "
+    ":identifier, :unit, :product, :location, :counter, :captured_by, 1, :now) "
+    "ON CONFLICT(count_id, subject, location_id) DO UPDATE SET "
+    "reads = count_scan.reads + 1, scanned_at = excluded.scanned_at, "
+    "product_id = COALESCE(excluded.product_id, count_scan.product_id)"
+)
+
+
 def count_units(
     tx: Transaction, context: CommandContext, ref: str, location: str | None, scans: Sequence[Scan]
 ) -> list[Noted]:
@@ -199,15 +209,7 @@ def count_units(
             }
         )
     if rows:
-        tx.run_many(
-            "INSERT INTO count_scan(id, count_id, subject, identifier, unit_id, product_id, "
-            "location_id, counter, captured_by, reads, scanned_at) VALUES(:id, :count, :subject, "
-            ":identifier, :unit, :product, :location, :counter, :captured_by, 1, :now) "
-            "ON CONFLICT(count_id, subject, location_id) DO UPDATE SET "
-            "reads = count_scan.reads + 1, scanned_at = excluded.scanned_at, "
-            "product_id = COALESCE(excluded.product_id, count_scan.product_id)",
-            rows,
-        )
+        tx.run_many(_NOTE_SCANS, rows)
     return noted
 
 

@@ -22,6 +22,20 @@ from hub.storage.rows import LocationRow
 TEXT_CHARS_MAX = 200
 
 
+_REPLACED = (
+    "UPDATE return_case SET replacement_id = :new WHERE id = (SELECT id FROM return_case "
+    "WHERE unit_id = :old AND state = 'received' AND received_at = :now ORDER BY id DESC LIMIT 1)"
+)
+
+
+def _check_texts(reason: str | None, receipt: str | None) -> None:
+    for name, text in (("reason", reason), ("receipt", receipt)):
+        if text is not None and not 0 < len(text.strip()) <= TEXT_CHARS_MAX:
+            raise InvalidInput(f"1 to {TEXT_CHARS_MAX} characters", field=name)
+    if not reason:
+        raise InvalidInput("an exchange needs its reason", field="reason")
+
+
 def exchange(
     work: Work,
     returned: Scan,
@@ -37,11 +51,7 @@ def exchange(
     `return_id` names the return check that applies, by default the newest. Raises InvalidInput for
     missing or long texts, and the refusal of either unit: then nothing is recorded.
     """
-    for name, text in (("reason", work.context.reason), ("receipt", receipt)):
-        if text is not None and not 0 < len(text.strip()) <= TEXT_CHARS_MAX:
-            raise InvalidInput(f"1 to {TEXT_CHARS_MAX} characters", field=name)
-    if not work.context.reason:
-        raise InvalidInput("an exchange needs its reason", field="reason")
+    _check_texts(work.context.reason, receipt)
     old, new = locate(work.tx, [returned, replacement])
     for unit in (old, new):
         if isinstance(unit, Refused):
@@ -68,14 +78,7 @@ def exchange(
         details["channel"] = story.sale.channel
     sale = UnitCommand(action=Action.SELL, line=line_id, details=details)
     record_one(work.within(gone), sale, Scan(new.id))
-    work.tx.run(
-        "UPDATE return_case SET replacement_id = :new WHERE id = (SELECT id FROM return_case "
-        "WHERE unit_id = :old AND state = 'received' AND received_at = :now "
-        "ORDER BY id DESC LIMIT 1)",
-        new=new.id,
-        now=micros(work.context.now),
-        old=old.id,
-    )
+    work.tx.run(_REPLACED, new=new.id, now=micros(work.context.now), old=old.id)
     return old.id, new.id
 
 

@@ -131,7 +131,7 @@ def _report(
     cases.report(tx, finding, context.now)
 
 
-def under_way(
+def under_way(  # noqa: PLR0913 # a page and its filters, each by its name
     tx: Transaction,
     context: CommandContext,
     *,

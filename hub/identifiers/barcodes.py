@@ -7,76 +7,47 @@ separators for one long serial. What can be read in two ways says so (`doubt`).
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 
 from biip import ParseError
 from biip.gs1_element_strings import GS1ElementString
 from biip.symbology import SymbologyIdentifier
 
 from hub.errors import InvalidBarcode, InvalidInput
-from hub.identifiers import epc, gs1
+from hub.identifiers import epc, epc_plus, gs1
+from hub.identifiers.composite import Part, Splitter
 from hub.identifiers.device_numbers import is_eid, is_imei, is_mac, is_meid, is_vin, normalized
+from hub.identifiers.elements import Barcode, Element, Kind
 from hub.identifiers.envelopes import is_envelope, read_envelope
 from hub.identifiers.gs1 import FNC1, is_trade_number
-from hub.identifiers.medical import Udi, read_hibc, read_iccbba
-from hub.identifiers.numbers import check_digit, gtin14, upc_a
+from hub.identifiers.isbt import is_isbt, is_printed, read_isbt
+from hub.identifiers.label_parts import assembled
+from hub.identifiers.medical import Udi, read_hibc
+from hub.identifiers.numbers import check_digit, gtin14, luhn, unframed, upc_a
 
 __all__ = ["FNC1", "Barcode", "Element", "Kind", "is_trade_number", "luhn", "read"]
 
 CHARS_MAX = 2_000
+_WIDE_BRACKETS = str.maketrans("（）", "()")  # of an input method for Chinese or Japanese
 GS1_SYMBOLOGIES = frozenset({"]C1", "]e0", "]e1", "]e2", "]d2", "]Q3", "]J1"})
+# In front of plain texts, as of a QR code; those of GS1 lead on to element strings.
+_SYMBOLOGY = re.compile(r"^\](?!C1|e|d2|Q3|J1|E|I0)[A-Za-z][0-9A-Za-z]")
 RETAIL_SYMBOLOGIES = frozenset({"]E0", "]E1", "]E2", "]E3", "]E4", "]I0", "]I1"})
 
 
-class Kind(StrEnum):
-    """Meaning of one part of a barcode."""
-
-    GTIN = "gtin"
-    SERIAL = "serial"
-    SECONDARY_SERIAL = "secondary_serial"
-    LOT = "lot"
-    EXPIRY = "expiry"
-    PRODUCTION_DATE = "production_date"
-    IMEI = "imei"
-    MEID = "meid"
-    EID = "eid"
-    MAC = "mac"
-    VIN = "vin"
-    SSCC = "sscc"
-    ASSET = "asset"  # GIAI or GRAI
-    DEVICE = "device"  # a UDI device identifier that is no GTIN
-    TEXT = "text"  # plain: a serial, a model number, an internal label
-
-
-@dataclass(frozen=True, slots=True)
-class Element:
-    """One part; dates are written as ISO days."""
-
-    kind: Kind
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Barcode:
-    """One barcode, taken apart. `doubt` says why it could be read in another way too."""
-
-    raw: str
-    form: str  # gs1, digital_link, epc, retail, hibc, iccbba, imei, meid, vin, sscc, plain
-    elements: tuple[Element, ...]
-    symbology: str | None = None
-    doubt: str | None = None
-    link: str | None = None  # of a HIBC secondary label: the check character of its primary
-    check: str | None = None  # of a HIBC primary label: its check character
-
-    def values(self, *kinds: Kind) -> list[str]:
-        """Return the values of these kinds, in order."""
-        return [element.value for element in self.elements if element.kind in kinds]
-
-
 def read(raw: str) -> Barcode:
-    """Parse one barcode; raises InvalidBarcode with the reason."""
+    """Parse one barcode, or a label with several; raises InvalidBarcode with the reason."""
+    raw = cleaned(raw)
+    return _composite(raw, raw) if is_composite(raw) else _read_one(raw)
+
+
+def cleaned(raw: str) -> str:
+    """Return a reading without what a scanner or an input method puts around and into it."""
+    text = unframed(raw)
+    return text.translate(_WIDE_BRACKETS) if text[:1] == "（" else text
+
+
+def _read_one(raw: str) -> Barcode:
     if not raw.strip() or len(raw) > CHARS_MAX:
         raise InvalidBarcode("nothing was read: scan again", read=raw[:100])
     symbology, text = _symbology(raw.strip(" \r\n\t"))
@@ -117,8 +88,21 @@ def _digital_link(raw: str, text: str) -> Barcode:
 
 
 def _epc(raw: str, text: str) -> Barcode:
+    text = epc.bare(text)
+    if epc_plus.is_plus(text):
+        return _epc_plus(raw, epc_plus.decode(text))
     tag = epc.read(text)
     return Barcode(raw, "epc", (Element(Kind.GTIN, tag.gtin), Element(Kind.SERIAL, tag.serial)))
+
+
+def _epc_plus(raw: str, tag: epc_plus.PlusTag) -> Barcode:
+    further = [
+        Element(kind, value)
+        for identifier, value in sorted(tag.elements.items())
+        if (kind := APPLICATION_IDENTIFIERS.get(identifier)) is not None
+    ]
+    own = (Element(Kind.GTIN, tag.gtin), Element(Kind.SERIAL, tag.serial))
+    return Barcode(raw, "epc", (*own, *further))
 
 
 def _gs1(raw: str, text: str, symbology: str | None = None) -> Barcode:
@@ -185,6 +169,11 @@ def _device(text: str) -> Element:
     return Element(kind, text)
 
 
+def _apart(donation: str | None, serial: str | None) -> str | None:
+    """Return the number of a donation that does not stand in the serial."""
+    return donation if donation is not None and donation not in (serial or "") else None
+
+
 def _medical(form: str, take: Callable[[str], Udi]) -> Callable[[str, str], Barcode]:
     def read_medical(raw: str, text: str) -> Barcode:
         udi = take(text)
@@ -194,6 +183,7 @@ def _medical(form: str, take: Callable[[str], Udi]) -> Callable[[str, str], Barc
             (Kind.LOT, udi.lot),
             (Kind.EXPIRY, udi.expiry),
             (Kind.PRODUCTION_DATE, udi.produced),
+            (Kind.NOTE, _apart(udi.donation, udi.serial)),
         ]
         elements = tuple(Element(kind, str(value)) for kind, value in found if value is not None)
         return Barcode(raw, form, elements, link=udi.link, check=udi.check)
@@ -207,15 +197,6 @@ def _one(form: str, kind: Kind) -> Callable[[str, str], Barcode]:
         return Barcode(raw, form, (Element(kind, value),))
 
     return read_one
-
-
-def luhn(digits: str) -> bool:
-    """Return whether the last digit is the Luhn check digit (ISO/IEC 7812-1), as of an IMEI."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        doubled = int(digit) * (2 if place % 2 else 1)
-        total += doubled - 9 if doubled > 9 else doubled
-    return total % 10 == 0
 
 
 _TRADE_LABEL = re.compile(r"^(?:EAN|UPC|GTIN|JAN)(?:-?(?:8|12|13|14|A))?\s*[:#]?\s*", re.IGNORECASE)
@@ -285,10 +266,47 @@ def _is_tag(text: str) -> bool:
     if text[:4].lower() == "urn:":
         return True
     try:
-        epc.decode(text)
+        epc_plus.decode(text) if epc_plus.is_plus(text) else epc.decode(text)
     except InvalidBarcode:
         return False
     return True
+
+
+def _is_device(text: str) -> bool:
+    """Return whether a text is the number of a device, certain by its form or check digit."""
+    return any(each(text) for each in (is_imei, is_eid, is_mac, is_vin))
+
+
+def _is_code(text: str) -> bool:
+    """Return whether a text is a code by itself, whatever stands beside it on the label."""
+    if _is_device(text) or is_trade_number(text):
+        return True
+    named = text[:4].lower() == "urn:" or text.startswith("]")
+    if not (named or _is_link(text) or gs1.is_element_string(text)):
+        return False
+    try:
+        return _read_one(text).form != "plain"
+    except InvalidBarcode:
+        return False
+
+
+_SPLITTER = Splitter(_is_device, is_trade_number, _is_code)
+
+
+def is_composite(text: str) -> bool:
+    """Return whether a reading is a label with several parts."""
+    return len(text) <= CHARS_MAX and bool(_parts(text))
+
+
+def _parts(text: str) -> tuple[Part, ...]:
+    text = text.strip()
+    if is_envelope(text):
+        return ()
+    return _SPLITTER.split(_SYMBOLOGY.sub("", text)) or ()
+
+
+def _composite(raw: str, text: str) -> Barcode:
+    return assembled(raw, _parts(text), _read_one)
 
 
 # In this order: the first form that a text has is the one that it is read in.
@@ -302,7 +320,7 @@ FORMS: tuple[tuple[Callable[[str], bool], Callable[[str, str], Barcode]], ...] =
     (is_envelope, _envelope),
     (gs1.is_element_string, _gs1),
     (lambda text: text.startswith("+"), _medical("hibc", read_hibc)),
-    (lambda text: text.startswith(("=/", "=,", "&,")), _medical("iccbba", read_iccbba)),
+    (lambda text: is_isbt(text) or is_printed(text), _medical("iccbba", read_isbt)),
     (is_eid, _one("eid", Kind.EID)),
     (is_mac, _one("mac", Kind.MAC)),
     (is_meid, _one("meid", Kind.MEID)),

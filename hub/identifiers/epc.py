@@ -1,6 +1,7 @@
 """EPCs of units: what an RFID tag says, as a URI or as the bits that a reader sends.
 
-Only the SGTIN is read, a GTIN with a serial (GS1 EPC Tag Data Standard, sections 6.3.1, 14.6.1).
+Only the SGTIN is read, a GTIN with a serial (GS1 EPC Tag Data Standard, sections 6.3.1, 14.6.1);
+tags of SGTIN+ have a module of their own, `epc_plus`.
 An EPC tells where the company prefix ends and a GTIN does not: to write one, say how long it is.
 """
 
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from hub.errors import InvalidBarcode
+from hub.identifiers import epc_plus
 from hub.identifiers.numbers import check_digit
 
 # Partition: bits and digits of the company prefix, bits and digits of indicator and item
@@ -30,6 +32,7 @@ _PURE = re.compile(r"urn:epc:id:sgtin:(\d{6,12})\.(\d{1,7})\.(\S+)", re.IGNORECA
 _TAG = re.compile(
     r"urn:epc:tag:sgtin-(96|198):([0-7])\.(\d{6,12})\.(\d{1,7})\.(\S+)", re.IGNORECASE
 )
+_RAW = re.compile(r"urn:epc:raw:(\d{2,3})\.x([0-9A-F]{2,})", re.IGNORECASE)
 _HEX = re.compile(r"30[0-9A-F]{22}|36[0-9A-F]{48}(?:[0-9A-F]{2})?", re.IGNORECASE)
 # What may stand in a serial: GS1 character set 82, as in application identifier 21.
 _SERIAL = re.compile(r"[!\"%&'()*+,\-./0-9:;<=>?A-Z_a-z]{1,20}")
@@ -60,15 +63,30 @@ class Sgtin:
 _SAFE = "!'()*+,-.:;=_"
 
 
+def bare(text: str) -> str:
+    """Return the hexadecimal digits of a raw URI (``urn:epc:raw:96.x30…``); another text as it is.
+
+    Raises InvalidBarcode where the digits are not as many bits as the URI states.
+    """
+    found = _RAW.fullmatch(text)
+    if found is None:
+        return text
+    if not 0 <= len(found[2]) * 4 - int(found[1]) < 16:  # zeros fill the last word
+        raise InvalidBarcode("the raw EPC has another length than it states", read=text)
+    return found[2]
+
+
 def is_epc(text: str) -> bool:
     """Return whether a text has the form of an EPC: a URI, or the hexadecimal digits of a tag."""
     if text[:8].lower() == "urn:epc:":
         return True
-    return text[:2] in {"30", "36"} and _HEX.fullmatch(text) is not None
+    right_form = text[:2] in {"30", "36"} and _HEX.fullmatch(text) is not None
+    return right_form or epc_plus.is_plus(text)
 
 
 def read(text: str) -> Sgtin:
-    """Parse an EPC in any of its forms; raises InvalidBarcode."""
+    """Parse an EPC in any of its forms but SGTIN+; raises InvalidBarcode."""
+    text = bare(text)
     if text[:8].lower() != "urn:epc:":
         return decode(text)
     if found := _PURE.fullmatch(text):
@@ -98,6 +116,8 @@ def decode(digits: str) -> Sgtin:
     if len(prefix) > prefix_digits or len(item) > item_digits:
         raise InvalidBarcode("the tag's numbers are too large: program it again", read=digits)
     rest = bits[58:]
+    if "1" in rest[SERIAL_198_CHARS * 7 :]:
+        raise InvalidBarcode("the tag holds more than a serial: program it again", read=digits)
     serial = str(int(rest[:SERIAL_96_BITS], 2)) if digits[:2] == "30" else _letters(rest)
     return _checked(Sgtin(prefix, item, serial, int(bits[8:11], 2)))
 

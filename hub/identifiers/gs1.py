@@ -22,6 +22,7 @@ _SHOWN = re.compile(
     r"\{GS\}|<GS>|\[GS\]|\{FNC1\}|<FNC1>|\[FNC1\]|\\x1d|\\u001d|~d?0?29|~1|\^\]|␝|[|^@~#¬]",
     re.IGNORECASE,
 )
+_BLANKS = re.compile(r"[ \t]+")
 _NO_SIGN = dict.fromkeys(map(ord, f"{FNC1} \t\r\n"))  # between elements
 _LEADING = re.compile(rf"(?:{_SHOWN.pattern})+", re.IGNORECASE)  # of a scanner that sends it first
 _LEADS = frozenset("{<[\\~^␝|@#¬")
@@ -29,6 +30,7 @@ _BRACKETED = re.compile(r"\(\d{2,4}\)")
 _PREFIXED_PATH = re.compile(
     r"^https?://[^?#]*?(/01/\d{8,14}(?:/[^?#]*)?(?:\?[^#]*)?)", re.IGNORECASE
 )
+NO_UNIT = "this web address names no unit; a compressed Digital Link is not read: print it in full"
 # The elements that are a number with a check digit at this place: GDTI, GCN, GLN, GSIN, GRAI, GSRN,
 # the GTIN of a piece in a logistic unit.
 _CHECKED = {
@@ -44,8 +46,16 @@ def is_trade_number(text: str) -> bool:
     return right_form and check_digit(text[:-1]) == text[-1]
 
 
+_DATE_FIRST = re.compile(r"(?:1[1-7]\d{6})+(?=01\d{14}.)")
+
+
 def begins_with_gtin(text: str) -> bool:
-    """Return whether a text is a GTIN with its application identifier, and more behind it."""
+    """Return whether a text is a GTIN with its application identifier, and more behind it.
+
+    Days, whose length is fixed, may stand in front.
+    """
+    if text[:1] == "1" and (dates := _DATE_FIRST.match(text)) is not None:
+        text = text[dates.end() :]
     return len(text) > 16 and text.startswith("01") and is_trade_number(text[2:16])
 
 
@@ -67,7 +77,13 @@ def elements(raw: str, text: str) -> tuple[list[GS1ElementString], bool]:
     Raises InvalidBarcode with the reason.
     """
     bracketed = text.startswith("(")
-    text = text.strip(FNC1) if bracketed else with_separators(text).strip(FNC1)
+    has_ends = bracketed
+    if bracketed:
+        text = _without_shown(raw, text)
+    else:
+        # No element holds a blank: one between two elements is somebody's separator.
+        text = _BLANKS.sub(FNC1, with_separators(text).strip()).lstrip(FNC1)
+        has_ends, text = FNC1 in text, text.strip(FNC1)
     try:
         message = (GS1Message.parse_hri if bracketed else GS1Message.parse)(text)
     except ParseError as error:
@@ -83,22 +99,44 @@ def elements(raw: str, text: str) -> tuple[list[GS1ElementString], bool]:
     if not bracketed:
         _check_ends(raw, text, found)
     _check_digits(raw, found)
-    return found, bracketed or FNC1 in text
+    return found, has_ends
+
+
+_WORDED = re.compile(r"<(?:GS|FNC1)>", re.IGNORECASE)  # signs of elements, but no part of one
+_WORDED_END = re.compile(rf"(?:{_WORDED.pattern}|{FNC1})+(?=\(|$)", re.IGNORECASE)
+
+
+def _without_shown(raw: str, text: str) -> str:
+    """Return a text for people without the separators that a tool shows between its elements."""
+    text = _WORDED_END.sub("", text.strip(FNC1))
+    if _WORDED.search(text):
+        raise InvalidBarcode(
+            "this is no whole GS1 barcode: a separator stands inside an element", read=raw
+        )
+    return text
+
+
+# The words of the first edition of Digital Links, in place of application identifiers.
+_SHORT_NAMES = {"gtin": "01", "lot": "10", "ser": "21", "cpv": "22"}
+_FIRST_EDITION = re.compile(r"^https?://[^/]+/(?:[^?#]*/)?gtin/\d", re.IGNORECASE)
+_SHORT_NAME = re.compile(r"/(gtin|lot|ser|cpv)/(?=[^/]+)", re.IGNORECASE)
 
 
 def link(raw: str, text: str) -> list[GS1ElementString]:
     """Parse a GS1 Digital Link; raises InvalidBarcode for another web address."""
+    if _FIRST_EDITION.search(text):
+        text = _SHORT_NAME.sub(lambda found: f"/{_SHORT_NAMES[found[1].lower()]}/", text)
     try:
         found = list(GS1DigitalLinkURI.parse(text).element_strings)
     except ParseError as error:
         # A path of its own may stand before the first identifier.
         inner = _PREFIXED_PATH.match(text)
         if inner is None:
-            raise InvalidBarcode("this web address names no unit", read=raw) from error
+            raise InvalidBarcode(NO_UNIT, read=raw) from error
         try:
             found = list(GS1DigitalLinkURI.parse(f"https://id.gs1.org{inner[1]}").element_strings)
         except ParseError:
-            raise InvalidBarcode("this web address names no unit", read=raw) from error
+            raise InvalidBarcode(NO_UNIT, read=raw) from error
     _check_digits(raw, found)
     return found
 

@@ -1,14 +1,13 @@
-"""Medical device identifiers (UDI) in the forms of HIBCC and ICCBBA; GS1's are GS1 barcodes.
+"""Medical device identifiers (UDI) of HIBCC; GS1's are GS1 barcodes, ICCBBA's are in `isbt`.
 
 HIBC: ANSI/HIBC 2.6 (primary and secondary data, joined by a slash, one check character over all; a
 secondary label on its own has a link character, the check character of the primary, before it).
-ICCBBA: ISBT 128 data structures as the FDA's UDI form tables list them.
 """
 
 import re
 from calendar import monthrange
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from hub.errors import InvalidBarcode
 
@@ -26,6 +25,7 @@ class Udi:
     produced: date | None = None
     link: str | None = None  # of a secondary label: the check character of its primary
     check: str | None = None  # of a primary label or part: its check character
+    donation: str | None = None  # ISBT 128: the number of the donation
 
 
 def hibc_check(text: str) -> str:
@@ -126,39 +126,3 @@ def _day(value: str, form: str, text: str) -> date:
         return datetime.strptime(value, form).date()  # noqa: DTZ007 # a day has no zone
     except ValueError as error:
         raise InvalidBarcode(f"{value!r} is no date", read=text) from error
-
-
-# Flag characters, then a fixed or known length; FDA UDI formats by issuing agency, ICCBBA.
-_ICCBBA = {
-    "device": re.compile(r"=/([A-Z0-9]{16})"),
-    "serial": re.compile(r"=,([A-Z0-9]{6})"),
-    "expiry": re.compile(r"=>(0\d{5})"),
-    "produced": re.compile(r"=\}(0\d{5})"),
-    "lot": re.compile(r"&,1([A-Z0-9]{1,18})"),
-}
-
-
-def read_iccbba(text: str) -> Udi:
-    """Parse an ISBT 128 label; raises InvalidBarcode."""
-    found = {name: match[1] for name, form in _ICCBBA.items() if (match := form.search(text))}
-    lot = found.pop("lot", "").lstrip("0")  # zeros fill it up in front
-    if not found and not lot:
-        raise InvalidBarcode("this is no ISBT 128 label of a device", read=text)
-    return Udi(
-        device=f"ICCBBA:{found['device']}" if "device" in found else None,
-        serial=found.get("serial"),
-        lot=lot or None,
-        expiry=_ordinal(found.get("expiry"), text),
-        produced=_ordinal(found.get("produced"), text),
-    )
-
-
-def _ordinal(value: str | None, text: str) -> date | None:
-    """Read cyyjjj: the century's last digit, the year, the day of the year."""
-    if value is None:
-        return None
-    year, day = 2000 + int(value[1:3]), int(value[3:])
-    found = date(year, 1, 1) + timedelta(days=day - 1)
-    if day < 1 or found.year != year:
-        raise InvalidBarcode(f"{value!r} is no date", read=text)
-    return found

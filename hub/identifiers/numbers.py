@@ -7,6 +7,7 @@ from functools import lru_cache
 from hub.errors import InvalidBarcode, InvalidInput
 
 SERIAL_CHARS_MAX = 100
+FRAME = "\x02\x03"
 FOLDS_MAX = 10
 FOLDED = "folded"  # of a product: case, blanks and dashes of its serials do not count
 EXACT = "exact"  # of a product: each character of its serials counts
@@ -14,7 +15,10 @@ EXACT = "exact"  # of a product: each character of its serials counts
 _SYMBOLOGY = re.compile(r"^\][A-Za-z][0-9A-Za-z]")  # AIM identifier that a scanner puts in front
 _LABEL = re.compile(
     r"^(?:S/?N|SERIAL(?: ?(?:NO|NUMBER))?)\.?\s*[:#]\s*"
-    r"|^(?:S/N|SERIAL ?(?:NO|NUMBER))\.?\s+(?=\S)",  # so plain that they need no colon
+    r"|^(?:S/N|SERIAL ?(?:NO|NUMBER))\.?\s+(?=\S)"  # so plain that they need no colon
+    r"|^(?:SERIEN ?-?(?:NR|NUMMER)|N[°º] DE S[ÉE]RIE|N[UÚÉ]M[EÉ]RO DE S[ÉE]RIE|N[UÚ]MERO DI SERIE"
+    r"|MATRICOLA|SERIENUMMER|NUMER SERYJNY|СЕРИЙНЫЙ НОМЕР|序列号|製造番号|シリアル番号)"
+    r"\.?\s*[:：#]\s*",
     re.IGNORECASE,
 )
 _STOPS = re.compile(r"\*([^*]+)\*")  # the start and stop of Code 39, as some scanners send them
@@ -27,13 +31,19 @@ _SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
+def unframed(text: str) -> str:
+    """Return a reading without blanks around it, and without the STX and ETX that scanners send."""
+    text = text.strip()
+    return text.strip(FRAME).strip() if text[:1] in FRAME or text[-1:] in FRAME else text
+
+
 def verbatim(text: str) -> str:
     """Return a serial as it stands on the label, without what a scanner put around it.
 
     Raises InvalidBarcode for what can not be a serial: nothing at all, control characters inside,
     or more than `SERIAL_CHARS_MAX` characters.
     """
-    serial = _LABEL.sub("", _SYMBOLOGY.sub("", text.strip())).strip()
+    serial = _LABEL.sub("", _SYMBOLOGY.sub("", unframed(text))).strip()
     if (inner := _STOPS.fullmatch(serial)) is not None:
         serial = inner[1].strip()
     plain = serial.isascii() and serial.isprintable() and serial[:1].isalnum()
@@ -88,8 +98,13 @@ def exact_of(serial: str, serial_case: str) -> str:
     return verbatim(serial) if serial_case == EXACT else ""
 
 
+_LATIN = {"O": "0", "Q": "0", "D": "0", "I": "1", "L": "1", "Z": "2", "S": "5", "B": "8"}
+# Capitals of other alphabets that are printed as these letters are.
+_HOMOGLYPHS = dict(
+    zip("АВЕЅІЈКМНОРСТУХΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABESIJKMHOPCTYXABEZHIKMNOPTYX", strict=True)
+)
 _LOOK_ALIKES = str.maketrans(
-    {"O": "0", "Q": "0", "D": "0", "I": "1", "L": "1", "Z": "2", "S": "5", "B": "8"}
+    _LATIN | {sign: _LATIN.get(latin, latin) for sign, latin in _HOMOGLYPHS.items()}
 )
 
 
@@ -127,6 +142,15 @@ def check_digit(digits: str) -> str:
         int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(digits[::-1])
     )
     return str(-total % 10)
+
+
+def luhn(digits: str) -> bool:
+    """Return whether the last digit is the Luhn check digit (ISO/IEC 7812-1), as of an IMEI."""
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        doubled = int(digit) * (2 if place % 2 else 1)
+        total += doubled - 9 if doubled > 9 else doubled
+    return total % 10 == 0
 
 
 def upc_a(text: str) -> str | None:

@@ -133,7 +133,44 @@ def _by_letters(sample: bytes) -> str | None:
     return None
 
 
+_HUNGARIAN = "áéíóöőúüű"
+_DOUBLE_ACUTES = re.compile("[őűŐŰ]")
+# In Western European these are õ and û, which Portuguese and French write so:
+_PORTUGUESE = re.compile("[õÕ](?=[eE])")
+_FRENCH = re.compile("(?<=[oO])[ûÛ]")
+_DIGRAPH = re.compile(r"gy|sz|zs|cs|ny|ly|ty", re.IGNORECASE)  # beside a vowel, of Hungarian
+_ONLY_HUNGARIAN = set("áíóúÁÍÓÚ")  # of those that share its õ or û, none writes these too
+
+
+def _by_double_acutes(sample: bytes) -> str | None:
+    """Return the encoding of texts whose letters may be Hungarian ő and ű, or Western õ and û.
+
+    Raises InvalidInput where the words speak for neither.
+    """
+    central = sample.decode(CENTRAL, "replace")
+    doubled = len(_DOUBLE_ACUTES.findall(central))
+    plain = central.translate(_GERMAN)
+    if not doubled or not (_letters(plain) <= set(_HUNGARIAN)) or _BROKEN.search(central):
+        return None
+    western = sample.decode(WESTERN, "replace")
+    of_west = len(_PORTUGUESE.findall(western)) + len(_FRENCH.findall(western))
+    if of_west == doubled:
+        return WESTERN
+    words = [word for word in re.findall(r"\w+", central) if _DOUBLE_ACUTES.search(word)]
+    if not of_west and (_ONLY_HUNGARIAN & set(central) or any(map(_DIGRAPH.search, words))):
+        return CENTRAL
+    if "ä" in western.lower():
+        return WESTERN  # Estonian writes it beside õ
+    raise InvalidInput(
+        f"{words[0][:40]!r} may be Hungarian, or {words[0].encode(CENTRAL).decode(WESTERN)[:40]!r} "
+        f"Western European: name the encoding ({CENTRAL} or {WESTERN})",
+        field="encoding",
+    )
+
+
 def _guess(sample: bytes) -> str:
+    if (by_double_acutes := _by_double_acutes(sample)) is not None:
+        return by_double_acutes
     if (by_letters := _by_letters(sample)) is not None:
         return by_letters
     if _WORD.search(sample) is None:

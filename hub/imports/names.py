@@ -66,7 +66,7 @@ def names_of(arrival: Arrival, products: Mapping[str, Row]) -> Sequence[str]:
         serial = serial_key(code.serial if code else arrival.serial, product["serial_case"])
         further = [
             f"{space_of(scheme)}:{normalized(scheme, value)}"
-            for scheme, value in arrival.identifiers
+            for scheme, value in (*arrival.identifiers, *(code.identifiers if code else ()))
         ]
     except InvalidBarcode:
         return ()

@@ -21,6 +21,18 @@ CHUNK_BYTES = 1024 * 1024
 PARQUET_ROWS_PER_BYTE = 4  # serials that differ take some room, however they are packed
 PARQUET_ROWS = 2_000  # read at once
 OLE = b"\xd0\xcf\x11\xe0"  # Excel's files before 2007, and files with a password
+HEAD_BYTES = 256
+NO_TABLES = {
+    b"\x1f\x8b": "a packed file (gzip)",
+    b"7z\xbc\xaf": "a packed file (7z)",
+    b"rar!": "a packed file (RAR)",
+    b"%pdf": "a PDF",
+    b"<!doctype": "a web page",
+    b"<html": "a web page",
+    b"<table": "a web page",
+    b"<?xml": "an XML file",
+    b"{\\rtf": "a text document (RTF)",
+}
 EXPORTED = ("import row", "import code", "import message")
 """The columns by which the file of refused rows says what was wrong."""
 ESCAPED = ("=", "@", "+", "-", "'", "\t")
@@ -74,7 +86,9 @@ def look(
 ) -> Source:
     """Look at a file: what it is, and which columns it has; raises InvalidInput if it is none."""
     with path.open("rb") as file:
-        head = file.read(4)
+        start = file.read(HEAD_BYTES)
+    head = start[:4]
+    _check_kind(start)
     if head.startswith(b"PK"):
         columns, total = workbooks.header(path, sheet)
         digest, _, _ = _digest(path)
@@ -89,6 +103,16 @@ def look(
             field="file",
         )
     return _csv(path, delimiter, encoding)
+
+
+def _check_kind(start: bytes) -> None:
+    """Raise InvalidInput for a file that is no table, by how it begins."""
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for sign, kind in NO_TABLES.items():
+        if text.startswith(sign):
+            raise InvalidInput(f"this is {kind}: save it as CSV or XLSX", field="file")
+    if start.startswith(b"PK") and b"mimetypeapplication/vnd.oasis" in start:
+        raise InvalidInput("this is an OpenDocument file: save it as CSV or XLSX", field="file")
 
 
 def _digest(path: Path) -> tuple[str, bool, int]:

@@ -232,16 +232,10 @@ def carry_out(
                 told(run)
     except Cancelled:
         return replace(run, state=CANCELLED)
+    except Elsewhere:
+        raise
     except Exception as error:
-        text = f"{type(error).__name__}: {error}"[:ERROR_CHARS_MAX]
-        if not isinstance(error, Elsewhere):
-            database.write_now(
-                lambda tx: tx.run(
-                    "UPDATE import_run SET state = 'failed', error = :error WHERE id = :id",
-                    error=text.replace("\x00", ""),
-                    id=run.id,
-                )
-            )
+        database.write_now(partial(_fail, run=run, error=error))
         raise
     database.write_now(lambda tx: _finish(tx, context, run))
     return replace(run, state="finished")
@@ -266,6 +260,15 @@ def _finish(tx: Transaction, context: CommandContext, run: Run) -> None:
         now=micros(context.now),
         id=run.id,
         done=run.done,
+    )
+
+
+def _fail(tx: Transaction, run: Run, error: Exception) -> None:
+    text = f"{type(error).__name__}: {error}"[:ERROR_CHARS_MAX]
+    tx.run(
+        "UPDATE import_run SET state = 'failed', error = :error WHERE id = :id",
+        error=text.replace("\x00", ""),
+        id=run.id,
     )
 
 

@@ -64,6 +64,10 @@ def _check_size(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as packed:
             members = packed.infolist()
+        if "[Content_Types].xml" not in {each.filename for each in members}:
+            raise InvalidInput(
+                "this is a packed file (ZIP) and no workbook: unpack it first", field="file"
+            )
     except (zipfile.BadZipFile, OSError) as error:
         raise InvalidInput(f"this is no XLSX workbook: {error}", field="file") from error
     strings = sum(each.file_size for each in members if "sharedStrings" in each.filename)

@@ -5,19 +5,19 @@ Only this module and `hub.ledger.recording` write units and events.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, TypedDict
 
 from hub.catalogue import LOT_TRACKED, CatalogueProductRow, capture_points, products_by_code
-from hub.clock import micros, new_id
+from hub.clock import happened, micros, new_id, stated_day
 from hub.commands.context import CommandContext
 from hub.errors import InvalidBarcode, InvalidInput, Refused, UnknownReference
 from hub.identifiers.device_numbers import normalized
 from hub.identifiers.names import is_tag_digits, unit_of
 from hub.identifiers.numbers import canonical, exact_of, skeleton, verbatim
 from hub.identifiers.serials import follows_rule
-from hub.ledger.arrivals import Arrival, Condition, Fact, Origin
+from hub.ledger.arrivals import Arrival, Condition, Fact, Origin, with_code
 from hub.ledger.claims import add_names, claim, taken_names
 from hub.ledger.event_writer import EventWriter
 from hub.ledger.hash_chain import GENESIS
@@ -28,6 +28,7 @@ from hub.storage.sql import Transaction
 from hub.vocabulary import BizStep
 
 FACTS_MAX = 50  # of one unit, before its receipt
+MADE_ON = ("produced_on", "designed_on", "tested_on")  # days before a unit arrives
 TEXTS = {"lot": 50, "supplier": 100, "purchase_order": 200, "batch": 50}  # characters at most
 
 
@@ -81,7 +82,7 @@ def admit(
                 raise each
             arrival, gtin = each
             product = _product(products, arrival, gtin)
-            _check_arrival(arrival, product)
+            _check_arrival(arrival, product, context.now)
             capture_points.demand(context, product, *steps)
             client_id = _client(clients, arrival)
             unit_id = claim(arrival, product, taken, expected=expected)
@@ -92,7 +93,7 @@ def admit(
     return admitted
 
 
-def renamed(tx: Transaction, arrival: Arrival, unit_id: str) -> Admitted:
+def renamed(tx: Transaction, arrival: Arrival, unit_id: str, now: datetime) -> Admitted:
     """Check what a unit is to be called, as a serial and product that arrive are checked.
 
     Raises InvalidBarcode, UnknownReference, InvalidInput or, for a name of another unit,
@@ -104,7 +105,7 @@ def renamed(tx: Transaction, arrival: Arrival, unit_id: str) -> Admitted:
         raise read
     named, gtin = read
     product = _product(products, named, gtin)
-    _check_arrival(named, product)
+    _check_arrival(named, product, now)
     claim(named, product, taken_names(tx, [named]), expected=False, own_id=unit_id)
     return Admitted(named, product)
 
@@ -138,19 +139,10 @@ def _read(
         return arrival, None
     if not code.is_certain and arrival.product and code.gtin not in products:
         return arrival, None
-    read = replace(
-        arrival,
-        serial=code.serial,
-        product=arrival.product or code.gtin or "",
-        lot=arrival.lot or code.lot,
-        expires_on=arrival.expires_on or _date(code.expires_on),
-        produced_on=arrival.produced_on or _date(code.produced_on),
-    )
-    return read, code.gtin
-
-
-def _date(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
+    try:
+        return with_code(arrival, code), code.gtin
+    except InvalidBarcode as contradiction:
+        return contradiction
 
 
 def _product(
@@ -182,7 +174,7 @@ def _client(clients: Mapping[str, str], arrival: Arrival) -> str | None:
     return clients[arrival.client]
 
 
-def _check_arrival(arrival: Arrival, product: CatalogueProductRow) -> None:
+def _check_arrival(arrival: Arrival, product: CatalogueProductRow, now: datetime) -> None:
     follows_rule(arrival.serial, product)
     if product["tracking"] in LOT_TRACKED and not arrival.lot:
         raise InvalidInput(f"{product['sku']} is tracked by lot: say which", field="lot")
@@ -192,8 +184,11 @@ def _check_arrival(arrival: Arrival, product: CatalogueProductRow) -> None:
     for scheme, value in arrival.identifiers:
         check_scheme(scheme)
         normalized(scheme, value)
+    for name in MADE_ON:
+        if (day := getattr(arrival, name)) is not None:
+            happened(stated_day(day, name), now, name)
     if arrival.history:
-        _check_history(arrival.history)
+        _check_history(arrival.history, now)
 
 
 def check_scheme(scheme: str) -> None:
@@ -202,15 +197,17 @@ def check_scheme(scheme: str) -> None:
         raise InvalidInput("a scheme has 1 to 20 of a-z, 0-9 and _", field="scheme")
 
 
-def _check_history(history: Sequence[Fact]) -> None:
+def _check_history(history: Sequence[Fact], now: datetime) -> None:
     if len(history) > FACTS_MAX:
         raise InvalidInput(f"at most {FACTS_MAX} facts of a unit", field="history")
     for fact in history:
         if not 0 < len(fact.what) <= 100 or len(fact.reference or "") > 200:
             raise InvalidInput("a fact has 1 to 100 characters, its reference 200", field="history")
+        if fact.on is not None:
+            happened(stated_day(fact.on, "history"), now, "history")
 
 
-def write_records(
+def write_records(  # noqa: PLR0913 # what all of these records begin with
     tx: Transaction,
     context: CommandContext,
     writer: EventWriter,

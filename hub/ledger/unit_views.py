@@ -57,7 +57,7 @@ def by_their_names(tx: Transaction, rows: Sequence[Row]) -> dict[str, Row]:
     }
 
 
-def units(
+def units(  # noqa: PLR0913 # a page and its filters, each by its name
     tx: Transaction,
     *,
     first: int,

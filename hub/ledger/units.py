@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypedDict
 
 from hub.catalogue import SELLING_KINDS
-from hub.errors import AmbiguousUnit, Refused, UnknownUnit
-from hub.identifiers.names import Name, names_of, unit_of
+from hub.errors import Refused
+from hub.identifiers.names import Name, names_of
 from hub.identifiers.numbers import is_id
+from hub.ledger.choosing import Bearing, UnitLike, choose
 from hub.lifecycle import Status
 from hub.storage.rows import HoldRow, UnitRow
-from hub.storage.sql import Row, Transaction
+from hub.storage.sql import Transaction
 
 COLUMNS = (
     "unit.id, unit.product_id, unit.manufacturer_id, unit.serial, unit.version, unit.status, "
@@ -133,13 +134,6 @@ class _UnitName(TypedDict):
     merged_into: str | None
 
 
-# Look-ups choose among rows of either shape.
-UnitLike = TypeVar("UnitLike", UnitViewRow, LockedUnitRow)
-Named = TypeVar("Named", UnitViewRow, LockedUnitRow, Row)
-# For each name of a scan: the units that bear it.
-Bearing = Sequence[tuple[Sequence[UnitLike], Name]]
-
-
 @dataclass(frozen=True, slots=True)
 class Scan:
     """A scan of a unit: any identifier, and the product if one was read too.
@@ -231,7 +225,7 @@ def identify(tx: Transaction, scans: Sequence[Scan]) -> list[UnitViewRow | Refus
             if isinstance(names, Refused):
                 raise names
             bearing = [(_bearing(name, ids, rows), name) for name in names]
-            found.append(_choose(scan, bearing, rows))
+            found.append(choose(scan.identifier, scan.sku, bearing, rows, itself=scan.itself))
         except Refused as refusal:
             found.append(refusal)
     return found
@@ -253,7 +247,7 @@ def find(
         if client is None or row["client_id"] == client
     }
     bearing = [(_bearing(name, ids, rows), name) for name in names]
-    return _choose(Scan(identifier, sku), bearing, rows)
+    return choose(identifier, sku, bearing, rows)
 
 
 def key_of(identifier: str) -> str:
@@ -290,14 +284,6 @@ def _bearing(
     found = sorted({unit_id for key in name.keys for unit_id in ids[key]})
     units = [row for unit_id in found if (row := rows.get(unit_id)) is not None]
     return [row for row in units if row["id"] in name.keys] if name.is_id else units
-
-
-def _fitting(rows: Iterable[UnitLike], sku: str | None, gtin: str | None) -> list[UnitLike]:
-    return [
-        row
-        for row in rows
-        if (sku is None or row["sku"] == sku) and (gtin is None or row["gtin"] == gtin)
-    ]
 
 
 def _unit_ids(tx: Transaction, keys: list[str]) -> dict[str, set[str]]:
@@ -345,71 +331,11 @@ def _one(
     states: dict[str, UnitState],
 ) -> UnitState | Refused:
     try:
-        row = _choose(scan, bearing, rows)
+        row = choose(scan.identifier, scan.sku, bearing, rows, itself=scan.itself)
     except Refused as refusal:
         return refusal
     # The same unit twice in one batch is one state: the second scan sees what the first did.
     return states.setdefault(row["id"], _state(row))
-
-
-def _choose(
-    scan: Scan, bearing: Bearing[UnitLike], known: Mapping[str, UnitLike | None]
-) -> UnitLike:
-    """Return the unit that bears the first name that any unit bears."""
-    identifier, sku = scan.identifier, scan.sku
-    for units, name in bearing:
-        rows = written_so(_fitting(units, sku, name.gtin), name)
-        if scan.itself:
-            rows = [row for row in rows if row["merged_into"] is not None] or rows
-        else:
-            rows = absorbers(rows, known)
-        if len(rows) > 1:
-            rows = _preferred(rows, name, sku)
-        if len(rows) > 1:
-            skus = sorted({row["sku"] for row in rows})
-            serials = ", ".join(sorted(row["serial"] for row in rows))
-            more = "name the product" if len(skus) > 1 else f"write its serial as it is, {serials}"
-            raise AmbiguousUnit(
-                f"{len(rows)} units bear {identifier!r}: {more} ({', '.join(skus)})",
-                identifier=identifier,
-                skus=skus,
-            )
-        if rows:
-            return rows[0]
-    unit_of(identifier)  # says better what is wrong with a code that names no unit
-    raise UnknownUnit(f"no unit bears the identifier {identifier!r}", identifier=identifier)
-
-
-def written_so(rows: list[Named], name: Name) -> list[Named]:
-    """Return the units of a name without those that only another writing of it names.
-
-    Products with exact serials have units whose serials differ by case or dashes alone. Where no
-    unit is written as was read, all of them stay.
-    """
-    exact = [
-        row
-        for row in rows
-        if row["serial_exact"] in {"", name.exact} or row["serial_canonical"] not in name.keys
-    ]
-    return exact or rows
-
-
-def absorbers(rows: Iterable[UnitLike], known: Mapping[str, UnitLike | None]) -> list[UnitLike]:
-    """Return the units of records, each once: for a merged record, the one that absorbed it."""
-    roots = [known.get(row["merged_into"] or row["id"]) for row in rows]
-    return list({root["id"]: root for root in roots if root is not None}.values())
-
-
-def _preferred(rows: list[UnitLike], name: Name, sku: str | None) -> list[UnitLike]:
-    """Return the units that are meant rather than the others, of several that bear a name.
-
-    A living unit is, before one that was written off; with its product, the unit whose serial it
-    is, before one of which it is a further identifier.
-    """
-    living = [row for row in rows if row["status"] != Status.WRITTEN_OFF] or rows
-    if sku is None and name.gtin is None:
-        return living
-    return [row for row in living if row["serial_canonical"] in name.keys] or living
 
 
 def _state(row: LockedUnitRow) -> UnitState:

@@ -27,6 +27,7 @@ from hub.storage.sql import Row, Transaction
 
 EVENTS_MAX = 10_000  # of one checkpoint, so that the proof of one event stays short
 PURPOSE = "signing checkpoints"
+NUMBER_MAX = 2**53  # of a checkpoint that somebody can have counted
 SIGNED = ("number", "events", "root", "previous_hash", "made_at")
 
 
@@ -75,15 +76,14 @@ def digest(checkpoint: Mapping[str, Any]) -> str:
 
 def make(tx: Transaction, signer: Signer, now: datetime) -> int:
     """Sign the next events since the last checkpoint, up to EVENTS_MAX; return their number."""
-    last = tx.row_as(
-        CheckpointRow, "SELECT * FROM checkpoint ORDER BY number DESC LIMIT 1 FOR UPDATE"
-    )
+    # By the id, which is ordered in time: a number that somebody spoilt stops no later checkpoint.
+    last = tx.row_as(CheckpointRow, "SELECT * FROM checkpoint ORDER BY id DESC LIMIT 1 FOR UPDATE")
     here = (last["through_transaction"], last["through_seq"]) if last else (0, 0)
     events = event_views.sealed_after(tx, *here, limit=EVENTS_MAX)
     if not events:
         return 0
     checkpoint = {
-        "number": last["number"] + 1 if last else 1,
+        "number": _following(tx, last),
         "events": len(events),
         "root": merkle.root([event["hash"] for event in events]),
         "previous_hash": last["hash"] if last else GENESIS,
@@ -103,6 +103,12 @@ def make(tx: Transaction, signer: Signer, now: datetime) -> int:
         **checkpoint,
     )
     return len(events)
+
+
+def _following(tx: Transaction, last: CheckpointRow | None) -> int:
+    if last is not None and 0 < last["number"] < NUMBER_MAX:
+        return last["number"] + 1
+    return int(tx.value("SELECT COUNT(*) FROM checkpoint")) + 1
 
 
 @dataclass(slots=True)

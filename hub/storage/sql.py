@@ -132,6 +132,15 @@ class Transaction(ABC):
         return next(iter(found.values())) if found else None
 
 
+NO_UTF8 = "Could not decode to UTF-8"  # sqlite3, of a stored text
+READS = ("SELECT", "WITH")
+
+
+def _readable(stored: bytes) -> str:
+    """Decode a stored text; what is no UTF-8 is shown as U+FFFD."""
+    return stored.decode(errors="replace")
+
+
 class SqliteTransaction(Transaction):
     """A transaction on the standard library's driver."""
 
@@ -142,11 +151,30 @@ class SqliteTransaction(Transaction):
         self._connection = connection
 
     def rows(self, statement: str, **values: Any) -> list[Row]:
-        cursor = self._connection.execute(for_sqlite(statement), _bind_sqlite(values))
+        text, bound = for_sqlite(statement), _bind_sqlite(values)
+        if text.lstrip().startswith(READS):
+            try:
+                return self._fetched(text, bound)
+            except sqlite3.OperationalError as error:
+                if NO_UTF8 not in str(error):
+                    raise
+        # A strict table takes bytes as a text all the same, if they are cast to one. What changes
+        # rows and returns them cannot be executed again for their sake.
+        self._connection.text_factory = _readable
+        try:
+            return self._fetched(text, bound)
+        finally:
+            self._connection.text_factory = str
+
+    def _fetched(self, text: str, bound: Mapping[str, Any]) -> list[Row]:
+        cursor = self._connection.execute(text, bound)
         if cursor.description is None:
             return []
         names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        try:
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        finally:
+            cursor.close()  # one that stopped half-way would keep its savepoint open
 
     def tuples(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         return self._connection.execute(for_sqlite(statement), _bind_sqlite(values)).fetchall()

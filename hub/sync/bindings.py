@@ -53,7 +53,7 @@ def is_kept(tx: Transaction, product_id: str) -> bool:
     return tracking in SERIAL_TRACKED
 
 
-def bind(
+def bind(  # noqa: PLR0913 # the fields of one binding
     tx: Transaction,
     channel_id: str,
     product_id: str,

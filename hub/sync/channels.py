@@ -80,6 +80,26 @@ class _Id(TypedDict):
     id: str
 
 
+_REGISTER = (
+    "INSERT INTO channel(id, code, name, connector, settings, capabilities, account, "
+    "shares_account, manufacturer_id, client_id, site_ids, safety_buffer, oversell, "
+    "unpaid_promise_hours, gone_orders, gone_order_minutes, serves_test_orders, policy, state, "
+    "created_at) VALUES(:id, :code, :name, :connector, :settings, :capabilities, :account, "
+    ":shares, :manufacturer, :client, :sites, :buffer, :oversell, :unpaid, :gone, "
+    ":gone_minutes, :tests, :policy, 'active', :now) "
+    "ON CONFLICT(code) DO UPDATE SET name = excluded.name, settings = excluded.settings, "
+    "capabilities = excluded.capabilities, manufacturer_id = excluded.manufacturer_id, "
+    "client_id = excluded.client_id, account = excluded.account, "
+    "shares_account = excluded.shares_account, "
+    "site_ids = excluded.site_ids, safety_buffer = excluded.safety_buffer, "
+    "oversell = excluded.oversell, unpaid_promise_hours = excluded.unpaid_promise_hours, "
+    "gone_orders = excluded.gone_orders, gone_order_minutes = excluded.gone_order_minutes, "
+    "serves_test_orders = excluded.serves_test_orders, "
+    "policy = COALESCE(excluded.policy, channel.policy) "
+    "RETURNING id, connector"
+)
+
+
 def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str:
     """Create or change a channel, queue its level updates, and return its id.
 
@@ -91,22 +111,7 @@ def register(tx: Transaction, context: CommandContext, card: ChannelCard) -> str
     sites = [reference(tx, "location", "code", code)["site_id"] for code in card.sites]
     row = tx.row_as(
         _Registered,
-        "INSERT INTO channel(id, code, name, connector, settings, capabilities, account, "
-        "shares_account, manufacturer_id, client_id, site_ids, safety_buffer, oversell, "
-        "unpaid_promise_hours, gone_orders, gone_order_minutes, serves_test_orders, policy, state, "
-        "created_at) VALUES(:id, :code, :name, :connector, :settings, :capabilities, :account, "
-        ":shares, :manufacturer, :client, :sites, :buffer, :oversell, :unpaid, :gone, "
-        ":gone_minutes, :tests, :policy, 'active', :now) "
-        "ON CONFLICT(code) DO UPDATE SET name = excluded.name, settings = excluded.settings, "
-        "capabilities = excluded.capabilities, manufacturer_id = excluded.manufacturer_id, "
-        "client_id = excluded.client_id, account = excluded.account, "
-        "shares_account = excluded.shares_account, "
-        "site_ids = excluded.site_ids, safety_buffer = excluded.safety_buffer, "
-        "oversell = excluded.oversell, unpaid_promise_hours = excluded.unpaid_promise_hours, "
-        "gone_orders = excluded.gone_orders, gone_order_minutes = excluded.gone_order_minutes, "
-        "serves_test_orders = excluded.serves_test_orders, "
-        "policy = COALESCE(excluded.policy, channel.policy) "
-        "RETURNING id, connector",
+        _REGISTER,
         id=new_id(),
         code=card.code,
         name=card.name,

@@ -254,18 +254,22 @@ def valuation(tx: Transaction, at: datetime, by: By, *, client: str | None = Non
         **values,
     ):
         sums.setdefault(row["part"], []).append(row)
-    lines: list[Worth] = []
-    for part in counted:
-        key, units = part["part"], part["units"]
-        paid = [
-            Worth(key, units, each["currency"], int(each["amount"])) for each in sums.get(key, [])
-        ]
-        lines += paid or [Worth(key, units, None, 0)]
+    lines = [
+        worth
+        for row in counted
+        for worth in _worth(row["part"], row["units"], sums.get(row["part"], []))
+    ]
     return Valuation(
         sum(row["units"] for row in counted),
         sum(int(row["uncosted"]) for row in counted),
         tuple(lines),
     )
+
+
+def _worth(part: str, units: int, sums: Sequence[_PaidPart]) -> list[Worth]:
+    """Return what the units of a part cost, by currency; one line without costs, too."""
+    paid = [Worth(part, units, each["currency"], int(each["amount"])) for each in sums]
+    return paid or [Worth(part, units, None, 0)]
 
 
 # Of a merged record count the costs of the kinds of which the unit has none in force itself, nor a

@@ -64,7 +64,7 @@ def _command(work: Work, unit: UnitState, serial: str | None, product: str | Non
     arrival = Arrival(
         serial=serial or unit.serial, product=product or known["sku"], lot=known["lot"]
     )
-    named = renamed(work.tx, arrival, unit.id)
+    named = renamed(work.tx, arrival, unit.id, work.context.now)
     identity = Identity(
         serial=verbatim(named.arrival.serial),
         product_id=named.product["id"],

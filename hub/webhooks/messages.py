@@ -85,6 +85,15 @@ def _held(tx: Transaction, endpoint_id: str, fence: int) -> WebhookEndpointRow |
     )
 
 
+_PUT = (
+    # An existing message is sent again: a recovery moved the cursor back.
+    "INSERT INTO webhook_message(id, endpoint_id, event_id, subject, topic, body, due_at, "
+    "created_at) VALUES(:id, :endpoint, :event, :subject, :topic, :body, :now, :now) "
+    "ON CONFLICT(endpoint_id, event_id) DO UPDATE SET state = 'waiting', "
+    "due_at = excluded.due_at, attempts = 0, settled_at = NULL"
+)
+
+
 def fill(
     tx: Transaction,
     endpoint_id: str,
@@ -109,11 +118,7 @@ def fill(
     events = event_feed.after(tx, here, limit=min(room, EVENTS_MAX))
     chosen = Filter.of(endpoint).choose(tx, events)
     tx.run_many(
-        # An existing message is sent again: a recovery moved the cursor back.
-        "INSERT INTO webhook_message(id, endpoint_id, event_id, subject, topic, body, due_at, "
-        "created_at) VALUES(:id, :endpoint, :event, :subject, :topic, :body, :now, :now) "
-        "ON CONFLICT(endpoint_id, event_id) DO UPDATE SET state = 'waiting', "
-        "due_at = excluded.due_at, attempts = 0, settled_at = NULL",
+        _PUT,
         [
             {
                 "id": new_id(),

@@ -103,16 +103,39 @@ def hibc(draw: st.DrawFn) -> str:
 
 
 @st.composite
-def iccbba(draw: st.DrawFn) -> str:
-    """Write an ISBT 128 label of a device."""
+def isbt(draw: st.DrawFn) -> str:
+    """Write an ISBT 128 label of a device, a donation or a component."""
     parts = (
         "=/" + draw(st.text("AB01", min_size=14, max_size=17)),
         "=," + draw(st.text("AB01", min_size=5, max_size=7)),
         "=>0" + draw(digits(5)),
         "=}0" + draw(digits(5)),
         "&,1" + draw(st.text("AB01", min_size=0, max_size=19)),
+        "=W0000" + draw(digits(8)) + draw(digits(2)),
+        "=<E" + draw(digits(4)) + draw(st.text("VA0b", min_size=2, max_size=4)),
+        "=+0" + draw(digits(4)),
+        "&>0" + draw(digits(9)),
     )
     return "".join(draw(st.lists(st.sampled_from(parts), min_size=1, max_size=5)))
+
+
+@st.composite
+def plus_tags(draw: st.DrawFn) -> str:
+    """Write the digits of a tag of the newer kind, right in its GTIN and any behind it."""
+    header = draw(st.sampled_from(("F71", "F79", "FB10F9F", "f71")))
+    rest = draw(st.text("0123456789ABCDEF", min_size=6, max_size=40))
+    return f"{header}{draw(checked(14))}{rest}"
+
+
+@st.composite
+def labels(draw: st.DrawFn) -> str:
+    """Write a label with several codes, with and without words before them."""
+    words = st.sampled_from(
+        ("IMEI1:", "imei2: ", "SN:", "S/N ", "VIN=", "MAC ", "EID:", "Color: ", "LOT:", "", "EAN:")
+    )
+    part = st.one_of(devices(), serials(), checked(14), element_strings())
+    parts = draw(st.lists(st.tuples(words, part).map("".join), min_size=1, max_size=4))
+    return draw(st.sampled_from((",", "; ", "\n", " ", "|"))).join(parts)
 
 
 @st.composite
@@ -161,8 +184,9 @@ def spoilt(draw: st.DrawFn) -> str:
     """Write a code, and change some of it as a scanner, a keyboard or a clerk would."""
     text = draw(
         st.one_of(
-            element_strings(), links(), tags(), hibc(), iccbba(), envelopes(), devices(), serials(),
-            digits(7, 14), checked(13), checked(8), checked(18).map(lambda each: f"00{each}"),
+            element_strings(), links(), tags(), hibc(), isbt(), plus_tags(), labels(),
+            envelopes(), devices(), serials(), digits(7, 14), checked(13), checked(8),
+            checked(18).map(lambda each: f"00{each}"),
         )
     )  # fmt: skip
     for _ in range(draw(st.integers(0, 3))):

@@ -14,8 +14,26 @@ from hub_api.schema import schema
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("serial_hub", "hub", "connectors", "jobs", "graphql/hub_api")
-MODULE_LINES_MAX = 450  # the goal is 400
-FUNCTION_LINES_MAX = 57  # the goal is 50
+MODULE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 50
+LARGE_MODULES = {
+    "connectors/amazon/simulator/server.py", "connectors/contract.py",
+    "connectors/ebay/connector.py", "connectors/remote.py",
+    "connectors/shopify/simulator/resolvers.py", "connectors/square/connector.py",
+    "connectors/testing/simulator_driver.py", "connectors/walmart/simulator/server.py",
+    "graphql/hub_api/console/labels.py", "graphql/hub_api/units/mutations.py",
+    "graphql/hub_api/units/types.py", "hub/history/corrections.py",
+    "hub/imports/running.py", "hub/ledger/recording.py", "hub/recalls/notices.py",
+    "hub/recalls/recall_catch.py", "hub/reconciliation/findings.py",
+    "hub/returns/channel_returns.py", "hub/webhooks/messages.py", "jobs/intake.py",
+    "serial_hub/demo.py",
+}  # fmt: skip
+"""Modules that were larger when the limit was set; they only leave, and none has over 450 lines."""
+LONG_FUNCTIONS = {
+    "connectors/amazon/simulator/external.py:place", "hub/ledger/recording.py:_apply",
+    "hub/orders/__init__.py:push_fulfillment",
+}  # fmt: skip
+"""Functions that were longer when the limit was set; none has over 57 lines."""
 FOLDER_MODULES_MAX = 20
 
 
@@ -45,7 +63,9 @@ def test_no_module_takes_everything_in() -> None:
         if (lines := len(path.read_text().splitlines())) > MODULE_LINES_MAX
         and "versions" not in path.parts
     }
-    assert large == {}
+    assert {each: lines for each, lines in large.items() if each not in LARGE_MODULES} == {}
+    assert all(lines <= MODULE_LINES_MAX + 50 for lines in large.values()), large
+    assert LARGE_MODULES - set(large) == set()  # one that became smaller leaves the list
 
 
 def test_no_function_is_longer_than_a_screen() -> None:
@@ -58,7 +78,8 @@ def test_no_function_is_longer_than_a_screen() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES_MAX
     }
-    assert long == set()
+    assert long - LONG_FUNCTIONS == set()
+    assert LONG_FUNCTIONS - long == set()  # one that became shorter leaves the list
 
 
 def test_no_folder_holds_more_modules_than_a_reader_can_survey() -> None:

@@ -52,13 +52,24 @@ def _kind(type_: Any) -> str:
     raise AssertionError(type_)
 
 
+BROKEN_TEXT = b"\xff\xfe\xc3("
+"""Bytes that are no UTF-8: cast to a text they get into a text column of SQLite."""
 ESCAPE = chr(92)  # in front of u0000 and ud800, which JSON can escape and no text can hold
 VALUES: dict[str, tuple[Any, ...]] = {
     # Times are numbers too: these are years before 1 and behind 9999. Two halves make a sum.
     "number": (-(2**61), 2**61, 2**63 - 1, -(2**63), -1, 253_402_300_800_000_000),
-    "text": ("no such", "", "\x07\x1b[31m\u202e\ufffe", "9999-99-99", "a\x00b", "x" * 100_000),
+    "text": (
+        "no such",
+        BROKEN_TEXT,
+        "",
+        "\x07\x1b[31m\u202e\ufffe",
+        "9999-99-99",
+        "a\x00b",
+        "x" * 100_000,
+    ),
     "json": (
         "{",
+        BROKEN_TEXT,
         '["no such"]',
         '{"no": "such"}',
         f'{{"a": "{ESCAPE}ud800"}}',
@@ -88,17 +99,16 @@ def poison(url: str, wanted: Sequence[Column], value: Any) -> list[Column]:
 
 def _poison_sqlite(path: str, wanted: Sequence[Column], value: Any) -> list[Column]:
     changed = []
+    given = "CAST(? AS TEXT)" if value == BROKEN_TEXT else "?"
     with sqlite3.connect(path) as database:
         for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
             database.execute(f'DROP TRIGGER "{row[0]}"')
         for column in wanted:
             for end in ("MIN", "MAX"):
                 row = f'SELECT {end}(rowid) FROM "{column.table}"'
+                change = f'UPDATE "{column.table}" SET "{column.name}" = {given} '
                 try:
-                    done = database.execute(
-                        f'UPDATE "{column.table}" SET "{column.name}" = ? WHERE rowid = ({row})',
-                        (value,),
-                    )
+                    done = database.execute(f"{change}WHERE rowid = ({row})", (value,))
                 except sqlite3.IntegrityError:
                     continue  # the database refuses it itself
                 changed += [column] * done.rowcount
@@ -107,7 +117,9 @@ def _poison_sqlite(path: str, wanted: Sequence[Column], value: Any) -> list[Colu
 
 
 def _poison_postgresql(url: str, wanted: Sequence[Column], value: Any) -> list[Column]:
-    changed = []
+    changed: list[Column] = []
+    if value == BROKEN_TEXT:
+        return changed  # PostgreSQL keeps only texts of its encoding
     with psycopg.connect(url) as database:
         database.execute("SET session_replication_role = replica")  # no trigger keeps watch
         for column in wanted:

@@ -39,7 +39,12 @@ class CaptureQuery:
         info.context.require(Scope.SCANNER, Scope.POS)
         found = await info.context.read(
             lambda tx: capture.capture(
-                tx, readings, purpose=purpose, product=product, expected=expected or ()
+                tx,
+                readings,
+                purpose=purpose,
+                product=product,
+                expected=expected or (),
+                today=info.context.clock().date(),
             )
         )
         return Capture.of(found)

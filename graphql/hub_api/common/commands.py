@@ -47,19 +47,29 @@ class Command:
         """Return the digest of all arguments, the same for a default given and left out.
 
         Every time and day among them is checked here, where each is seen once anyway: raises
-        InvalidInput for one that a caller cannot mean.
+        InvalidInput for one that a caller cannot mean, or that lies ahead and may not.
         """
+        dated: list[object] = []
+
+        def canonical(value: object) -> str:
+            if isinstance(value, date):
+                dated.append(value)
+            return _canonical(value)
+
         try:
             plain = orjson.dumps(
                 self.defaults | arguments,
                 option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME,
-                default=_canonical,
+                default=canonical,
             )
         except TypeError as error:
             if isinstance(error.__cause__, InvalidInput):
-                _check_times("", arguments)  # names the field, which the digest does not know
+                # This names the field, which the digest does not know.
+                _check_times("", arguments, context.clock())
                 raise error.__cause__ from None
             raise
+        if dated:
+            _check_times("", arguments, context.clock())
         if self.secret:
             key = context.vault.derive("idempotency").encode()
             return hmac.new(key, plain, hashlib.sha256).hexdigest()
@@ -75,18 +85,32 @@ def _canonical(value: object) -> str:
     return str(value)
 
 
-def _check_times(name: str, value: object) -> None:
+MAY_LIE_AHEAD = frozenset({
+    "expires_on", "expires_at",  # of goods and of promises
+    "deliver_by", "ship_by", "promised_on", "expected_on",  # of orders and of deliveries
+    "starts_on", "ends_on",  # of covers and licenses
+    "produced_from", "produced_to", "received_from", "received_to",  # what a recall catches
+    "until",  # the end of a period that is asked for
+})  # fmt: skip
+"""The stated times and days, by field, of what may be still to come; all others have happened."""
+
+
+def _check_times(name: str, value: object, now: datetime) -> None:
     """Raise InvalidInput with the name of the first field that holds an impossible time."""
-    if isinstance(value, datetime):
-        clock.stated(value, to_camel_case(name))
-    elif isinstance(value, date):
-        clock.stated_day(value, to_camel_case(name))
+    shown = to_camel_case(name)
+    if isinstance(value, date):
+        if isinstance(value, datetime):
+            clock.stated(value, shown)
+        else:
+            clock.stated_day(value, shown)
+        if name not in MAY_LIE_AHEAD:
+            clock.happened(value, now, shown)
     elif isinstance(value, list):
         for each in value:
-            _check_times(name, each)
+            _check_times(name, each, now)
     elif (fields := getattr(value, "__dict__", value)) and isinstance(fields, dict):
         for field_name, each in fields.items():
-            _check_times(field_name, each)
+            _check_times(field_name, each, now)
 
 
 @dataclass(slots=True)

@@ -114,6 +114,7 @@ def test_a_medical_device_in_the_form_of_iccbba() -> None:
         "lot": "XYZ123",
         "expiry": "2014-02-01",
         "production_date": "2013-02-01",
+        "note": "A999713123456",  # of the donation, which several pieces share
     }
 
 

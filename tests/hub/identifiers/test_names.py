@@ -42,6 +42,17 @@ FORMS = (
     f"01{CAM}10LOT<GS>216789",
     f"(01){CAM}(21)6789",
     f"(21)6789(01){CAM}",
+    f"(01){CAM}(10)LOT<GS>(21)6789<FNC1>",
+    f"1727123101{CAM}216789",
+    f"01{CAM} 10LOT 216789",
+    f"（01）{CAM}（21）6789",
+    f"\x0201{CAM}216789\x03",
+    f"https://id.gs1.org/gtin/{CAM}/ser/6789",
+    '{"sn": "6789"}',
+    "SN: 6789 MODEL: X5",
+    "Seriennummer: 6789",
+    "序列号：6789",
+    "\x026789\x03\r",
     f"https://id.gs1.org/01/{CAM}/21/6789",
     f"https://shop.example/de/01/{CAM}/21/6789?17=271231",
     epc.of_gtin(CAM, "6789", 7).uri,
@@ -315,6 +326,12 @@ def test_what_is_no_element_is_passed_over_in_no_code(raw: str) -> None:
 )
 def test_a_date_or_lot_that_is_none_is_refused(raw: str) -> None:
     with pytest.raises(InvalidBarcode):
+        barcodes.read(raw)
+
+
+@pytest.mark.parametrize("raw", ["(10)<GS>0", f"(01){CAM}(21)67<fnc1>89"])
+def test_a_separator_inside_an_element_is_refused(raw: str) -> None:
+    with pytest.raises(InvalidBarcode, match="separator"):
         barcodes.read(raw)
 
 

@@ -1,6 +1,7 @@
 """Files as people have them: each row of the file gets its verdict, whatever wrote it."""
 
 import csv
+import gzip
 import io
 import zipfile
 from collections.abc import Callable
@@ -55,6 +56,13 @@ def verdicts(world: World, path: Path, plan: Plan = WH, **more: Any) -> list[tup
 
 
 # --- Quotes, lines and headers ------------------------------------------------------------------
+
+
+def packed(name: str, text: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, text)
+    return file.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -280,8 +288,27 @@ def test_what_is_too_large_or_no_workbook_is_refused(
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("readme.txt", "no workbook")
-    with pytest.raises(InvalidInput, match="no XLSX"):
+    with pytest.raises(InvalidInput, match="no workbook"):
         look(save(tmp_path, packed.getvalue()))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (gzip.compress(b"serial,sku\nS-1,CAM\n"), "gzip"),
+        (b"%PDF-1.7 serial,sku", "PDF"),
+        (b"\n<html><table><tr><td>serial</td></tr></table></html>", "web page"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?><Workbook/>", "XML"),
+        (packed("stock.csv", "serial,sku"), "ZIP"),
+        (packed("mimetype", "application/vnd.oasis.opendocument.spreadsheet"), "OpenDocument"),
+    ],
+)
+def test_a_file_that_is_no_table_is_named_for_what_it_is(
+    tmp_path: Path, content: bytes, kind: str
+) -> None:
+    with pytest.raises(InvalidInput, match=kind) as refused:
+        look(save(tmp_path, content))
+    assert refused.value.details["field"] == "file"
 
 
 @pytest.mark.parametrize(
@@ -294,6 +321,14 @@ def test_what_is_too_large_or_no_workbook_is_refused(
         ("cp1252", "Søren Ærø & Müller"),
         ("cp1252", "Città è perché"),
         ("cp1252", "Škoda, 5 € – ½ Zoll"),
+        ("cp1250", "Győri Kereskedő Kft."),
+        ("cp1250", "Tűzoltó utca, Szőke"),
+        ("cp1250", "Erdő és Társa, Nyíregyháza"),
+        ("cp1250", "Műszaki bolt, Gyűrűs"),
+        ("cp1252", "Ações e Camões"),
+        ("cp1252", "Põe à venda"),
+        ("cp1252", "Goût, août"),
+        ("cp1252", "Jõgi ja Mäe"),
         ("cp1251", "Завод «Ромашка»"),
         ("shift_jis", "株式会社テスト"),
         ("gb18030", "深圳市测试电子"),
@@ -305,6 +340,17 @@ def test_few_letters_of_a_language_show_the_encoding(
     lines = "".join(f'S-{number},CAM,"{text}"\n' for number in range(3))
     source = look(save(tmp_path, f"serial,sku,supplier\n{lines}", encoding))
     assert {row.cells[2] for row in source.rows()} == {text}
+
+
+@pytest.mark.parametrize(("text", "encoding"), [("Võru", "cp1252"), ("Tűr", "cp1250")])
+def test_letters_of_two_encodings_are_not_guessed(tmp_path: Path, text: str, encoding: str) -> None:
+    file = save(tmp_path, f"serial,sku,supplier\nS-1,CAM,{text}\n", encoding)
+    with pytest.raises(InvalidInput, match="name the encoding") as refused:
+        look(file)
+    assert refused.value.details["field"] == "encoding"
+    for named in ("cp1250", "cp1252"):
+        (row,) = look(file, encoding=named).rows()
+        assert row.cells[2] == text.encode(encoding).decode(named)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

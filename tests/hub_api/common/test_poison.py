@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -28,8 +29,10 @@ TABLES = sorted({each.table for each in EVERY})
 WITHIN_OTHERS = {"product", "location", "channel", "manufacturer", "unit"}
 """Tables whose records are shown within others: what shows them is left out with them."""
 OF_THE_FEED = {"event", "unit", "product", "location"}
-EACH_COLUMN = os.environ.get("SERIAL_HUB_TEST_POISON") == "columns"
-"""Whether each column takes each value by itself, which takes half an hour on each database."""
+DEPTH = os.environ.get("SERIAL_HUB_TEST_POISON")
+"""``columns``: each column takes each value by itself, which takes an hour on each database.
+``rounds``: one column of every table at once, and each by itself where a round fails; minutes."""
+ROUNDS = max(Counter(each.table for each in EVERY).values())
 
 
 class Unlimited(Limiter):
@@ -243,14 +246,60 @@ def test_no_column_of_an_event_stops_the_feed(stand: Stand, before: Answers, nam
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.skipif(not EACH_COLUMN, reason="SERIAL_HUB_TEST_POISON=columns asks for it")
+@pytest.mark.skipif(DEPTH != "rounds", reason="SERIAL_HUB_TEST_POISON=rounds asks for it")
+@pytest.mark.parametrize("which", range(2))
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_no_round_of_columns_stops_a_reader_or_a_job(
+    stand: Stand, before: Answers, number: int, which: int
+) -> None:
+    # The tables that are shown within others are poisoned apart, or they would hide these.
+    wrong: dict[str, str] = {}
+    for inner in (True, False):
+        tables = [each for each in TABLES if (each in WITHIN_OTHERS) == inner]
+        group = [each for table in tables if (each := _nth(table, number))]
+        if group and (failed := _tried(stand, before, group, which)):
+            alone: dict[str, str] = {}
+            for column in group:
+                alone |= _tried(stand, before, [column], which)
+            wrong |= alone or failed
+    assert wrong == {}
+
+
+def _nth(table: str, number: int) -> Column | None:
+    found = [each for each in EVERY if each.table == table]
+    return found[number] if number < len(found) else None
+
+
+def _tried(stand: Stand, before: Answers, wanted: list[Column], which: int) -> dict[str, str]:
+    """Return what fails with a value of each of these columns, by what was changed."""
+
+    def change(url: str) -> list[Column]:
+        changed = []
+        for kind, values in VALUES.items():
+            if which < len(values):
+                changed += poison(
+                    url, [each for each in wanted if each.kind == kind], values[which]
+                )
+        return changed
+
+    try:
+        check(stand, before, change, with_feed=any(each.table in OF_THE_FEED for each in wanted))
+    except Exception as error:
+        names = ", ".join(f"{each.table}.{each.name}" for each in wanted)
+        return {f"{names} ({which})": str(error)[:600]}
+    return {}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(DEPTH != "columns", reason="SERIAL_HUB_TEST_POISON=columns asks for it")
 @pytest.mark.parametrize("table", TABLES)
 def test_no_value_of_a_single_column_stops_a_reader_or_a_job(
     stand: Stand, before: Answers, table: str
 ) -> None:
     wrong = {}
     for column in (each for each in EVERY if each.table == table):
-        for value in VALUES[column.kind][:2]:
+        for value in VALUES[column.kind][:3]:
             try:
                 change = partial(poison, wanted=[column], value=value)
                 check(stand, before, change, with_feed=table in OF_THE_FEED)

@@ -1,18 +1,30 @@
 """Times that callers state: checked once, whatever takes them; stored values break no reader."""
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import GraphQLInputObjectType, GraphQLList, GraphQLNonNull, get_named_type
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    get_named_type,
+)
 from sqlalchemy import BigInteger
 
 from api_client import Caller, Hub, play
 from commanding import CORE, KEY, base, document, mutations
 from correcting import never
+from hub import imports
 from hub.access.keys import Scope
+from hub.capture import capture
+from hub.capture.answers import Purpose
 from hub.history import event_feed
+from hub.imports import Plan
 from hub.ledger import hash_chain
 from hub.lifecycle import Action
 from hub.storage.model import metadata
@@ -30,6 +42,7 @@ TIMES = (
     "2026-11-02T11:00:00",
 )
 DAYS = ("0001-01-01", "1899-12-31")
+CAM = "04006381333931"
 RECEIVE = """mutation($at: DateTime!) { done: receiveUnits(idempotencyKey: "NEW", location: "SHOP",
   units: [{ serial: "P-1", product: "CAM" }], context: { occurredAt: $at }) { __typename
   ... on CommandResult { accepted } ... on InvalidInput { field } } }"""
@@ -130,6 +143,148 @@ def test_a_refused_time_names_its_field_and_the_last_good_ones_are_taken(world: 
         assert done == {"__typename": "CommandResult", "accepted": 1}
 
     play(world, story)
+
+
+AHEAD = {
+    "expiresOn": "the last day of goods", "expiresAt": "the end of a promise",
+    "deliverBy": "a promise to a buyer", "shipBy": "a promise to a buyer",
+    "promisedOn": "a promise to a buyer", "expectedOn": "the arrival of a shipment",
+    "startsOn": "the first day of a cover", "endsOn": "the last day of a cover",
+    "producedFrom": "a recall's period", "producedTo": "a recall's period",
+    "receivedFrom": "a recall's period", "receivedTo": "a recall's period",
+    "until": "the end of a period that is asked for",
+}  # fmt: skip
+"""The times that a caller may state although they lie ahead, each with its reason."""
+SCALARS = {"Date": "2027-03-01", "DateTime": "2027-03-01T12:00:00Z"}
+PAST = {"Date": "2026-01-01", "DateTime": "2026-01-01T12:00:00Z"}
+
+
+def paths(type_: Any, inside: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the way to each time or day in a type, whatever inputs it is in."""
+    named = get_named_type(type_)
+    if str(named) in SCALARS:
+        yield inside
+    if isinstance(named, GraphQLInputObjectType):
+        for name, each in named.fields.items():
+            if name not in inside:
+                yield from paths(each.type, (*inside, name))
+
+
+def stating(type_: Any, path: tuple[str, ...], values: dict[str, str]) -> Any:
+    """Return a value of a type that states a time at the end of a way, and what is required."""
+    if isinstance(type_, GraphQLNonNull):
+        return stating(type_.of_type, path, values)
+    if isinstance(type_, GraphQLList):
+        return [stating(type_.of_type, path, values)]
+    if isinstance(type_, GraphQLInputObjectType):
+        return {
+            name: stating(each.type, path[1:], values)
+            if path and name == path[0]
+            else stating(each.type, (), PAST)
+            if next(paths(each.type), None) is not None
+            else base(each.type)
+            for name, each in type_.fields.items()
+            if isinstance(each.type, GraphQLNonNull) or (path and name == path[0])
+        }
+    return values.get(str(type_), base(type_))
+
+
+async def answered(caller: Caller, mutation: str, path: tuple[str, ...]) -> Any:
+    """Send a mutation that states a time to come at the end of a way."""
+    assert CORE.mutation_type is not None
+    args = CORE.mutation_type.fields[mutation].args
+    given = {
+        each: stating(arg.type, path[1:], SCALARS)
+        if each == path[0]
+        else stating(arg.type, (), PAST)
+        for each, arg in args.items()
+        if each != KEY and (each == path[0] or isinstance(arg.type, GraphQLNonNull))
+    }
+    given[KEY] = f"{mutation} {path}"[:100]
+    return (await caller.post(document(mutation, tuple(given)), **given)).json()
+
+
+def test_every_stated_time_has_happened_or_is_one_that_may_lie_ahead(world: World) -> None:
+    assert CORE.mutation_type is not None
+    stated = [
+        (mutation, path)
+        for mutation in sorted(CORE.mutation_type.fields)
+        for argument, each in CORE.mutation_type.fields[mutation].args.items()
+        for path in paths(each.type, (argument,))
+    ]
+    wrong = []
+
+    async def story(hub: Hub) -> None:
+        admin = await hub.caller(Scope.ADMIN)
+        for mutation, path in stated:
+            said = await answered(admin, mutation, path)
+            assert "errors" not in said, (mutation, path, said)
+            message = str(said["data"]["done"].get("message"))
+            is_refused = f"{path[-1]} is in the future" in message
+            if is_refused == (path[-1] in AHEAD):
+                wrong.append((mutation, path, message))
+
+    play(world, story)
+    assert wrong == []
+    assert {path[-1] for _, path in stated} >= {"producedOn", "occurredAt", "on", *AHEAD}
+    assert len(stated) > 60
+
+
+@pytest.mark.parametrize("name", ["produced_on", "tested_on", "designed_on"])
+def test_nothing_is_made_on_a_day_to_come_whatever_way_it_arrives(world: World, name: str) -> None:
+    tomorrow = (world.now + timedelta(days=2)).date()
+    (verdict,) = world.receive("SN-1", **{name: tomorrow})
+    assert verdict.code == "INVALID_INPUT"
+    assert world.receive("SN-1", **{name: world.now.date()})[0].accepted
+    label = f"]d201{CAM}11{tomorrow:%y%m%d}21SN-2"
+    assert world.receive(label)[0].code == "INVALID_INPUT"
+    answer = world.read(
+        partial(capture, readings=[label], purpose=Purpose.RECEIVE, today=world.now.date())
+    )
+    assert (answer.signal, answer.code) == ("refuse", "contradiction")
+
+
+def test_a_file_brings_nothing_that_was_made_on_a_day_to_come(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "made.csv"
+    path.write_text(
+        "serial,sku,produced on,expiry\nSN-1,CAM,2031-01-01,\nSN-2,CAM,2026-01-01,2031-01-01\n"
+    )
+    run = imports.begin(world.database, world.context(), path, Plan(location="WH"))
+    run = imports.carry_out(world.database, world.context(), run)
+    assert (run.accepted, run.refused) == (1, 1)
+    assert world.unit("SN-2")["expires_on"] == "2031-01-01"
+
+
+def test_no_field_of_a_record_breaks_at_any_day(world: World) -> None:
+    world.receive("SN-1")
+    fields = {
+        (name, field_name): [arg for arg in field.args if states_any(field.args[arg].type)]
+        for name, type_ in CORE.type_map.items()
+        if isinstance(type_, GraphQLObjectType)
+        and type_ not in {CORE.query_type, CORE.mutation_type}
+        for field_name, field in type_.fields.items()
+        if any(states_any(each.type) for each in field.args.values())
+    }
+    assert fields == {
+        ("Unit", "cover"): ["on"],
+        ("Unit", "kit"): ["asOf"],
+        ("Unit", "kitMembers"): ["asOf"],
+    }
+
+    async def story(hub: Hub) -> None:
+        admin = await hub.caller(Scope.ADMIN)
+        for (_, field), (argument,) in fields.items():
+            for value in (*DAYS, "9999-12-31") if argument == "on" else TIMES:
+                asked = f'{field}({argument}: "{value}") {{ __typename }}'
+                said = (await admin.post(f'{{ unit(identifier: "SN-1") {{ {asked} }} }}')).json()
+                codes = {each["extensions"]["code"] for each in said.get("errors", [])}
+                assert codes <= {"INVALID_INPUT"}, (field, value, said)
+
+    play(world, story)
+
+
+def states_any(type_: Any) -> bool:
+    return str(get_named_type(type_)) in SCALARS
 
 
 GIVEN = {"identifier": '"SN-1"', "location": '"WH"', "client": '"KEPT"', "by": "PRODUCT"}

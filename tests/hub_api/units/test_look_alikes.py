@@ -39,7 +39,7 @@ def received(world: World, *serials: str, sku: str = "CAM") -> Any:
     return said[0]
 
 
-@pytest.mark.parametrize("twin", ["S0-1OO", "SO-100", "5O-IOO", "so 10q"])
+@pytest.mark.parametrize("twin", ["S0-1OO", "SO-100", "5O-IOO", "so 10q", "ЅО-1ОО"])
 def test_a_serial_that_looks_like_a_known_one_is_received_with_a_warning(
     world: World, twin: str
 ) -> None:

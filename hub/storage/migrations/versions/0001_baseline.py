@@ -96,8 +96,13 @@ def upgrade() -> None:
     _places()
 
 
+def _create(name: str, *parts: sa.schema.SchemaItem) -> None:
+    """Create a table; on SQLite a strict one, which takes no value of another type."""
+    op.create_table(name, *parts, sqlite_strict=True)
+
+
 def _case_owner() -> None:
-    op.create_table(
+    _create(
         "case_owner",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
@@ -110,7 +115,7 @@ def _case_owner() -> None:
 
 
 def _case_rule() -> None:
-    op.create_table(
+    _create(
         "case_rule",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("code", sa.String(length=60), nullable=False),
@@ -127,7 +132,7 @@ def _case_rule() -> None:
 
 
 def _checkpoint() -> None:
-    op.create_table(
+    _create(
         "checkpoint",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
@@ -148,7 +153,7 @@ def _checkpoint() -> None:
 
 
 def _client() -> None:
-    op.create_table(
+    _create(
         "client",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("code", sa.String(length=64), nullable=False),
@@ -160,7 +165,7 @@ def _client() -> None:
 
 
 def _command() -> None:
-    op.create_table(
+    _create(
         "command",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("scope", sa.String(length=100), nullable=False),
@@ -174,7 +179,7 @@ def _command() -> None:
 
 
 def _decision_rule() -> None:
-    op.create_table(
+    _create(
         "decision_rule",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("topic", sa.String(length=20), nullable=False),
@@ -191,7 +196,7 @@ def _decision_rule() -> None:
 
 
 def _delivery() -> None:
-    op.create_table(
+    _create(
         "delivery",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("ref", sa.String(length=200), nullable=False),
@@ -210,7 +215,7 @@ def _delivery() -> None:
 
 
 def _import_run() -> None:
-    op.create_table(
+    _create(
         "import_run",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -235,7 +240,7 @@ def _import_run() -> None:
 
 
 def _job_run() -> None:
-    op.create_table(
+    _create(
         "job_run",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("job", sa.String(length=100), nullable=False),
@@ -252,7 +257,7 @@ def _job_run() -> None:
 
 
 def _location() -> None:
-    op.create_table(
+    _create(
         "location",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("code", sa.String(length=64), nullable=False),
@@ -268,7 +273,7 @@ def _location() -> None:
 
 
 def _manufacturer() -> None:
-    op.create_table(
+    _create(
         "manufacturer",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("code", sa.String(length=64), nullable=False),
@@ -282,7 +287,7 @@ def _manufacturer() -> None:
 
 
 def _person() -> None:
-    op.create_table(
+    _create(
         "person",
         sa.Column("ref", sa.String(length=200), nullable=False),
         sa.Column("contact", sa.Text(), nullable=True),
@@ -295,7 +300,7 @@ def _person() -> None:
 
 
 def _quality_mark() -> None:
-    op.create_table(
+    _create(
         "quality_mark",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=40), nullable=False),
@@ -307,7 +312,7 @@ def _quality_mark() -> None:
 
 
 def _trusted_document() -> None:
-    op.create_table(
+    _create(
         "trusted_document",
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -319,7 +324,7 @@ def _trusted_document() -> None:
 
 
 def _api_key() -> None:
-    op.create_table(
+    _create(
         "api_key",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=100), nullable=False),
@@ -339,7 +344,7 @@ def _api_key() -> None:
 
 
 def _channel() -> None:
-    op.create_table(
+    _create(
         "channel",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("code", sa.String(length=64), nullable=False),
@@ -388,7 +393,7 @@ def _channel() -> None:
 
 
 def _import_row() -> None:
-    op.create_table(
+    _create(
         "import_row",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("run_id", sa.String(length=36), nullable=False),
@@ -409,7 +414,7 @@ def _import_row() -> None:
 
 
 def _product() -> None:
-    op.create_table(
+    _create(
         "product",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("sku", sa.String(length=100), nullable=False),
@@ -461,7 +466,7 @@ def _product() -> None:
 
 
 def _budget() -> None:
-    op.create_table(
+    _create(
         "budget",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False),
@@ -475,7 +480,7 @@ def _budget() -> None:
 
 
 def _channel_token() -> None:
-    op.create_table(
+    _create(
         "channel_token",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("sealed", sa.Text(), nullable=False),
@@ -490,7 +495,7 @@ def _channel_token() -> None:
 
 
 def _channel_stream() -> None:
-    op.create_table(
+    _create(
         "channel_stream",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("stream", sa.String(length=40), nullable=False),
@@ -512,7 +517,7 @@ def _channel_stream() -> None:
 
 
 def _circuit() -> None:
-    op.create_table(
+    _create(
         "circuit",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("failures", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -529,7 +534,7 @@ def _circuit() -> None:
 
 
 def _cursor() -> None:
-    op.create_table(
+    _create(
         "cursor",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -546,7 +551,7 @@ def _cursor() -> None:
 
 
 def _delivery_line() -> None:
-    op.create_table(
+    _create(
         "delivery_line",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("delivery_id", sa.String(length=36), nullable=False),
@@ -571,7 +576,7 @@ def _delivery_line() -> None:
 
 
 def _device_record() -> None:
-    op.create_table(
+    _create(
         "device_record",
         sa.Column("identifier", sa.String(length=40), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -587,7 +592,7 @@ def _device_record() -> None:
 
 
 def _exception_case() -> None:
-    op.create_table(
+    _create(
         "exception_case",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
@@ -625,7 +630,7 @@ def _exception_case() -> None:
 
 
 def _inbox() -> None:
-    op.create_table(
+    _create(
         "inbox",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -678,7 +683,7 @@ def _inbox() -> None:
 
 
 def _listing() -> None:
-    op.create_table(
+    _create(
         "listing",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -739,7 +744,7 @@ def _listing() -> None:
 
 
 def _outbox() -> None:
-    op.create_table(
+    _create(
         "outbox",
         sa.Column(
             "seq",
@@ -808,7 +813,7 @@ def _outbox() -> None:
 
 
 def _product_alternative() -> None:
-    op.create_table(
+    _create(
         "product_alternative",
         sa.Column("product_id", sa.String(length=36), nullable=False),
         sa.Column("alternative_id", sa.String(length=36), nullable=False),
@@ -826,7 +831,7 @@ def _product_alternative() -> None:
 
 
 def _push_attempt() -> None:
-    op.create_table(
+    _create(
         "push_attempt",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -851,7 +856,7 @@ def _push_attempt() -> None:
 
 
 def _recall() -> None:
-    op.create_table(
+    _create(
         "recall",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("ref", sa.String(length=100), nullable=False),
@@ -881,7 +886,7 @@ def _recall() -> None:
 
 
 def _reconciliation_run() -> None:
-    op.create_table(
+    _create(
         "reconciliation_run",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -938,7 +943,7 @@ def _reconciliation_run() -> None:
 
 
 def _reconciliation_mark() -> None:
-    op.create_table(
+    _create(
         "reconciliation_mark",
         sa.Column("run_id", sa.String(length=36), nullable=False),
         sa.Column("about", sa.String(length=200), nullable=False),
@@ -947,7 +952,7 @@ def _reconciliation_mark() -> None:
 
 
 def _sales_order() -> None:
-    op.create_table(
+    _create(
         "sales_order",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -1022,7 +1027,7 @@ def _sales_order() -> None:
 
 
 def _stock_count() -> None:
-    op.create_table(
+    _create(
         "stock_count",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("ref", sa.String(length=100), nullable=False),
@@ -1053,7 +1058,7 @@ def _stock_count() -> None:
 
 
 def _unserialized_stock() -> None:
-    op.create_table(
+    _create(
         "unserialized_stock",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("product_id", sa.String(length=36), nullable=False),
@@ -1081,7 +1086,7 @@ def _unserialized_stock() -> None:
 
 
 def _webhook_endpoint() -> None:
-    op.create_table(
+    _create(
         "webhook_endpoint",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
@@ -1124,7 +1129,7 @@ def _webhook_endpoint() -> None:
 
 
 def _case_event() -> None:
-    op.create_table(
+    _create(
         "case_event",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("case_id", sa.String(length=36), nullable=False),
@@ -1147,7 +1152,7 @@ def _case_event() -> None:
 
 
 def _channel_return() -> None:
-    op.create_table(
+    _create(
         "channel_return",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -1182,7 +1187,7 @@ def _channel_return() -> None:
 
 
 def _listing_level() -> None:
-    op.create_table(
+    _create(
         "listing_level",
         sa.Column("listing_id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
@@ -1243,7 +1248,7 @@ def _listing_level() -> None:
 
 
 def _notice() -> None:
-    op.create_table(
+    _create(
         "notice",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("recall_id", sa.String(length=36), nullable=False),
@@ -1272,7 +1277,7 @@ def _notice() -> None:
 
 
 def _checkout() -> None:
-    op.create_table(
+    _create(
         "checkout",
         sa.Column("order_id", sa.String(length=36), nullable=False),
         sa.Column("owner", sa.String(length=36), nullable=False),
@@ -1290,7 +1295,7 @@ def _checkout() -> None:
 
 
 def _order_line() -> None:
-    op.create_table(
+    _create(
         "order_line",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("order_id", sa.String(length=36), nullable=False),
@@ -1322,7 +1327,7 @@ def _order_line() -> None:
 
 
 def _webhook_message() -> None:
-    op.create_table(
+    _create(
         "webhook_message",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("endpoint_id", sa.String(length=36), nullable=False),
@@ -1367,7 +1372,7 @@ def _webhook_message() -> None:
 
 
 def _channel_return_line() -> None:
-    op.create_table(
+    _create(
         "channel_return_line",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("return_id", sa.String(length=36), nullable=False),
@@ -1395,7 +1400,7 @@ def _channel_return_line() -> None:
 
 
 def _substitution() -> None:
-    op.create_table(
+    _create(
         "substitution",
         sa.Column("order_line_id", sa.String(length=36), nullable=False),
         sa.Column("product_id", sa.String(length=36), nullable=False),
@@ -1414,7 +1419,7 @@ def _substitution() -> None:
 
 
 def _unit() -> None:
-    op.create_table(
+    _create(
         "unit",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("product_id", sa.String(length=36), nullable=False),
@@ -1610,7 +1615,7 @@ def _unit() -> None:
 
 
 def _webhook_attempt() -> None:
-    op.create_table(
+    _create(
         "webhook_attempt",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("message_id", sa.String(length=36), nullable=False),
@@ -1632,7 +1637,7 @@ def _webhook_attempt() -> None:
 
 
 def _count_result() -> None:
-    op.create_table(
+    _create(
         "count_result",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("count_id", sa.String(length=36), nullable=False),
@@ -1670,7 +1675,7 @@ def _count_result() -> None:
 
 
 def _count_scan() -> None:
-    op.create_table(
+    _create(
         "count_scan",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("count_id", sa.String(length=36), nullable=False),
@@ -1705,7 +1710,7 @@ def _count_scan() -> None:
 
 
 def _entitlement() -> None:
-    op.create_table(
+    _create(
         "entitlement",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -1736,7 +1741,7 @@ def _entitlement() -> None:
 
 
 def _event() -> None:
-    op.create_table(
+    _create(
         "event",
         sa.Column(
             "seq",
@@ -1797,7 +1802,7 @@ def _event() -> None:
 
 
 def _hold() -> None:
-    op.create_table(
+    _create(
         "hold",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -1848,7 +1853,7 @@ def _hold() -> None:
 
 
 def _identifier() -> None:
-    op.create_table(
+    _create(
         "identifier",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -1869,7 +1874,7 @@ def _identifier() -> None:
 
 
 def _kit_membership() -> None:
-    op.create_table(
+    _create(
         "kit_membership",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("parent_id", sa.String(length=36), nullable=False),
@@ -1904,7 +1909,7 @@ def _kit_membership() -> None:
 
 
 def _line_return() -> None:
-    op.create_table(
+    _create(
         "line_return",
         sa.Column("order_line_id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -1923,7 +1928,7 @@ def _line_return() -> None:
 
 
 def _recall_unit() -> None:
-    op.create_table(
+    _create(
         "recall_unit",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("recall_id", sa.String(length=36), nullable=False),
@@ -1964,7 +1969,7 @@ def _recall_unit() -> None:
 
 
 def _reconciliation_difference() -> None:
-    op.create_table(
+    _create(
         "reconciliation_difference",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("run_id", sa.String(length=36), nullable=False),
@@ -2119,7 +2124,7 @@ def _reconciliation_difference() -> None:
 
 
 def _observed_listing() -> None:
-    op.create_table(
+    _create(
         "observed_listing",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("about", sa.String(length=200), nullable=False),
@@ -2141,7 +2146,7 @@ def _observed_listing() -> None:
 
 
 def _observed_order() -> None:
-    op.create_table(
+    _create(
         "observed_order",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("scope", sa.String(length=20), nullable=False),
@@ -2168,7 +2173,7 @@ def _observed_order() -> None:
 
 
 def _reconciliation_finding() -> None:
-    op.create_table(
+    _create(
         "reconciliation_finding",
         sa.Column("run_id", sa.String(length=36), nullable=False),
         sa.Column("difference_id", sa.String(length=36), nullable=False),
@@ -2188,7 +2193,7 @@ def _reconciliation_finding() -> None:
 
 
 def _reconciliation_promise() -> None:
-    op.create_table(
+    _create(
         "reconciliation_promise",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("measure", sa.String(length=20), nullable=False),
@@ -2205,7 +2210,7 @@ def _reconciliation_promise() -> None:
 
 
 def _reconciliation_schedule() -> None:
-    op.create_table(
+    _create(
         "reconciliation_schedule",
         sa.Column("channel_id", sa.String(length=36), nullable=False),
         sa.Column("scope", sa.String(length=20), nullable=False),
@@ -2223,7 +2228,7 @@ def _reconciliation_schedule() -> None:
 
 
 def _return_case() -> None:
-    op.create_table(
+    _create(
         "return_case",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("identifier", sa.String(length=200), nullable=False),
@@ -2303,7 +2308,7 @@ def _refund_request() -> None:
 
 
 def _sensor_reading() -> None:
-    op.create_table(
+    _create(
         "sensor_reading",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -2325,7 +2330,7 @@ def _sensor_reading() -> None:
 
 
 def _unit_cost() -> None:
-    op.create_table(
+    _create(
         "unit_cost",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -2349,7 +2354,7 @@ def _unit_cost() -> None:
 
 
 def _unit_field() -> None:
-    op.create_table(
+    _create(
         "unit_field",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -2367,7 +2372,7 @@ def _unit_field() -> None:
 
 
 def _warranty_claim() -> None:
-    op.create_table(
+    _create(
         "warranty_claim",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("unit_id", sa.String(length=36), nullable=False),
@@ -2394,7 +2399,7 @@ def _warranty_claim() -> None:
 
 
 def _warranty_record() -> None:
-    op.create_table(
+    _create(
         "warranty_record",
         sa.Column("unit_id", sa.String(length=36), nullable=False),
         sa.Column("channel_id", sa.String(length=36), nullable=False),
