@@ -4,6 +4,15 @@ A joined read declares its own shape beside its statement: a class that extends 
 main table by the columns that it adds. Times are microseconds since 1970 in UTC, JSON is text.
 """
 
+from hub.storage.rows.access import (
+    ApiKeyRow,
+    ApprovalRow,
+    FailedAttemptRow,
+    LoginSessionRow,
+    TrailChangeRow,
+    TrailEntryRow,
+    TrustedDocumentRow,
+)
 from hub.storage.rows.care import (
     ClientRow,
     DecisionRuleRow,
@@ -44,7 +53,6 @@ from hub.storage.rows.recalls import (
     StockCountRow,
 )
 from hub.storage.rows.review import (
-    ApiKeyRow,
     CaseEventRow,
     CaseOwnerRow,
     CaseRow,
@@ -59,7 +67,6 @@ from hub.storage.rows.review import (
     ReconciliationPromiseRow,
     ReconciliationRunRow,
     ReconciliationScheduleRow,
-    TrustedDocumentRow,
     WarrantyRecordRow,
 )
 from hub.storage.rows.sync import (
@@ -89,6 +96,7 @@ from hub.storage.rows.webhooks import WebhookAttemptRow, WebhookEndpointRow, Web
 
 __all__ = [
     "ApiKeyRow",
+    "ApprovalRow",
     "BudgetRow",
     "CaseEventRow",
     "CaseOwnerRow",
@@ -113,6 +121,7 @@ __all__ = [
     "DeviceRecordRow",
     "EntitlementRow",
     "EventRow",
+    "FailedAttemptRow",
     "HoldRow",
     "IdentifierRow",
     "ImportRowRow",
@@ -124,6 +133,7 @@ __all__ = [
     "ListingLevelRow",
     "ListingRow",
     "LocationRow",
+    "LoginSessionRow",
     "ManufacturerRow",
     "NoticeRow",
     "ObservedListingRow",
@@ -148,6 +158,8 @@ __all__ = [
     "SensorReadingRow",
     "StockCountRow",
     "SubstitutionRow",
+    "TrailChangeRow",
+    "TrailEntryRow",
     "TrustedDocumentRow",
     "UnitCostRow",
     "UnitFieldRow",
