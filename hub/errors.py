@@ -159,6 +159,12 @@ class Forbidden(Refused):
     code = "FORBIDDEN"
 
 
+class ApprovalNeeded(Refused):
+    """A second person has to allow this: send it again, unchanged, once it is approved."""
+
+    code = "APPROVAL_NEEDED"
+
+
 class KeyRevoked(Refused):
     """The API key was revoked while its stream ran: connect again with another one."""
 

@@ -6,14 +6,17 @@ Every variable starts with SERIAL_HUB_; README.md lists them all, and a test kee
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hub.access.sessions import Lifetimes
 from hub.access.vault import Vault, key_beside
 from hub.storage.database import Database, open_database
 
 PREFIX = "SERIAL_HUB_"
+RESEAL = "reseal"  # a command of the shell that a second person may have to approve
 PROCESSES_MAX = 4  # that are started without being asked for
 LOOPBACK = ("localhost", "127.0.0.1", "::1")  # health checks come from the machine itself
 AT_LEAST_ONE = (
@@ -21,6 +24,8 @@ AT_LEAST_ONE = (
     "silence_seconds",
     "inbox_days",
     "reconciliation_days",
+    "session_hours",
+    "session_idle_minutes",
     "head_seconds",
     "body_seconds",
     "body_bytes_per_second",
@@ -74,6 +79,12 @@ class Settings:
     """How many connections, with WebSockets, one address may have in a process."""
     proxies: str = "127.0.0.1,::1"
     """Proxies in front, by address or network: they name the client, and have no limit."""
+    session_hours: int = 12
+    """How long a console session lives at most, however often it is used."""
+    session_idle_minutes: int = 60
+    """After how many minutes without a page a console session ends."""
+    two_person: str = ""
+    """Commands that a second person approves first, by commas: ``erasePerson,reseal``."""
     hosts: str = ""
     """Names by which this hub is asked, by commas; empty: that of `public_url`, or any."""
     private_hosts: str = ""
@@ -129,6 +140,16 @@ class Settings:
     def private_host_names(self) -> tuple[str, ...]:
         """Return the hosts and networks that are not public and that connectors may reach."""
         return _listed(self.private_hosts)
+
+    def session_lifetimes(self) -> Lifetimes:
+        """Return how long console sessions live, in all and without use."""
+        return Lifetimes(
+            timedelta(hours=self.session_hours), timedelta(minutes=self.session_idle_minutes)
+        )
+
+    def two_person_commands(self) -> tuple[str, ...]:
+        """Return the commands that a second person approves of before they are done."""
+        return _listed(self.two_person)
 
     def host_names(self) -> tuple[str, ...]:
         """Return the names by which this hub may be asked; empty where any may be used."""

@@ -9,22 +9,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from connectors.testing import command as connector_kit
-from hub.access import keys
-from hub.access.keys import Scope
-from hub.clock import moment, now
+from hub.access import keys, trail
+from hub.clock import now
 from hub.errors import Refused
 from hub.imports import command as importing
 from hub.ledger import hash_chain
 from hub.proof import certificate, checkpoints
 from hub.proof.checkpoints import Signer
-from hub.settings import SettingMissing, Settings, from_environment
+from hub.settings import RESEAL, SettingMissing, Settings, from_environment
 from hub.storage.database import Database, DatabaseAway
-from hub.storage.sql import Transaction
+from hub_api.administration.mutations import known_commands
 from hub_api.console import certificates
 from hub_api.engine.documents import core_schema
 from hub_api.public.public_schema import public_sdl
 from hub_api.schema import schema
-from serial_hub import demo, documents, reconciling
+from serial_hub import demo, documents, key_commands, reconciling
 from serial_hub.compose import bring_up_to_date, compose, prepare, set_up
 from serial_hub.serving import serve
 
@@ -39,12 +38,13 @@ def verify(settings: Settings) -> None:
     with opened(settings) as database:
         proof = database.read_now(hash_chain.verify)
         signed = database.read_now(lambda tx: checkpoints.verify(tx, trusted))
+        entries = database.read_now(trail.verify)
     breaks = [f"unit {each.unit_id} version {each.version}: {each.what}" for each in proof.breaks]
-    breaks += signed.breaks
+    breaks += [*signed.breaks, *entries.breaks]
     sys.stdout.writelines(f"{each}\n" for each in breaks)
     sys.stdout.write(
         f"{proof.events} events of {proof.units} units, {signed.checkpoints} checkpoints, "
-        f"{len(breaks)} breaks\n"
+        f"{entries.entries} entries of the trail, {len(breaks)} breaks\n"
     )
     if breaks:
         sys.exit(1)
@@ -86,17 +86,11 @@ def opened(settings: Settings) -> Iterator[Database]:
 
 def create_key(settings: Settings, options: argparse.Namespace) -> None:
     """Make an API key and print it; with origins a publishable one."""
-    if bool(options.scope) == bool(options.origin):
-        sys.exit("give a key scopes, or origins where it stands in web pages")
-    wanted = [Scope(scope) for scope in options.scope or ()]
-
-    def make(tx: Transaction) -> tuple[str, str]:
-        if options.origin:
-            return keys.create_publishable(tx, options.name, options.origin, now())
-        return keys.create(tx, options.name, wanted, now(), client=options.client)
-
+    unknown = set(options.commands or ()) - known_commands()
+    if unknown:
+        sys.exit(f"there is no mutation and no group of them: {', '.join(sorted(unknown))}")
     with opened(settings) as database:
-        _, secret = database.write_now(make)
+        secret = key_commands.create(database, options)
     sys.stdout.write(f"{secret}\n")
 
 
@@ -104,18 +98,20 @@ def list_keys(settings: Settings) -> None:
     """Print every API key, without secrets."""
     with opened(settings) as database:
         rows = database.read_now(keys.listed)
-    for row in reversed(rows):
-        state = "revoked" if row["revoked_at"] else "active"
-        made = f"{moment(row['created_at']):%Y-%m-%d}"
-        whose = f" of {row['client']}" if row["client"] else ""
-        whose += f" for pages of {row['origins']}" if row["origins"] else ""
-        sys.stdout.write(f"{row['id']}  {made}  {state:8}{row['scopes']}{whose}  {row['name']}\n")
+    sys.stdout.writelines(key_commands.lines(rows))
 
 
 def revoke_key(settings: Settings, key_id: str) -> None:
     """Refuse an API key from now on."""
     with opened(settings) as database:
-        database.write_now(lambda tx: keys.revoke(tx, key_id, now()))
+        key_commands.revoke(database, key_id)
+
+
+def reseal(settings: Settings) -> None:
+    """Seal everything with the current key; exit with 1 if something could not be opened."""
+    with opened(settings) as database:
+        code = key_commands.reseal(settings, database)
+    sys.exit(code)
 
 
 def print_schema(*, public: bool) -> None:
@@ -163,6 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "keys create": lambda: create_key(settings, options),
         "keys list": lambda: list_keys(settings),
         "keys revoke": lambda: revoke_key(settings, options.id),
+        "reseal": lambda: reseal(settings),
         "documents": lambda: trust_documents(settings, options),
         "import": lambda: import_file(settings, options),
         "reconcile": lambda: sys.exit(reconciling.run(settings, options)),
@@ -202,15 +199,8 @@ def _parser() -> argparse.ArgumentParser:
     key_actions = commands.add_parser("keys", help="API keys").add_subparsers(
         dest="action", required=True
     )
-    making = key_actions.add_parser("create", help="make a key; its secret is printed once")
-    making.add_argument("name")
-    making.add_argument("--scope", action="append", choices=[*Scope])
-    making.add_argument(
-        "--origin", action="append", metavar="URL", help="of web pages that a public key stands in"
-    )
-    making.add_argument("--client", metavar="CODE", help="whose goods a key of scope client reads")
-    key_actions.add_parser("list", help="list the keys")
-    key_actions.add_parser("revoke", help="refuse a key from now on").add_argument("id")
+    key_commands.add_arguments(key_actions)
+    commands.add_parser(RESEAL, help="seal all that is sealed with the current secret key")
     documents.add_arguments(
         commands.add_parser("documents", help="GraphQL documents that web pages may ask")
     )

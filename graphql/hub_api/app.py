@@ -21,8 +21,9 @@ from starlette_compress import CompressMiddleware, remove_compress_type
 
 from hub.access.keys import Scope
 from hub.clock import now
-from hub.settings import Settings
+from hub.settings import PREFIX, RESEAL, Settings
 from hub.storage.database import TROUBLES, Database
+from hub_api.common.commands import COMMANDS
 from hub_api.common.context import Context, Services
 from hub_api.common.problems import expose
 from hub_api.console.pages import Console
@@ -47,7 +48,6 @@ from hub_api.schema import schema
 
 OPERATIONS = Path(__file__).parent / "operations"
 READY_SECONDS_MAX = 2.0  # to see the database; longer is away
-SESSION_SECONDS = 12 * 3600
 # A stream would keep a compressor of its own for each of a thousand clients.
 remove_compress_type(EVENT_STREAM)
 # Each costs about 0.1 ms for 10 kB. Pages of the console are left as they are: they bear tokens
@@ -108,6 +108,8 @@ def create_app(parts: Parts) -> Starlette:
         vault,
         parts.clock,
         private_webhooks=parts.settings.webhooks_to_private_networks,
+        lifetimes=parts.settings.session_lifetimes(),
+        two_person=_two_person(parts.settings),
     )
     examples = read_documents(OPERATIONS)
     limiter = Limiter()
@@ -127,7 +129,8 @@ def create_app(parts: Parts) -> Starlette:
         SessionMiddleware,
         secret_key=vault.derive("console sessions"),
         session_cookie="serial_hub_session",
-        max_age=SESSION_SECONDS,
+        # How long a browser keeps it; the session itself ends on the server.
+        max_age=parts.settings.session_hours * 3600,
         same_site="lax",
         https_only=parts.settings.public_url.startswith("https://"),
     )
@@ -174,6 +177,15 @@ def _endpoint(
         allowance=limiter.left,
     )
     return CrossOrigin(view, origins)
+
+
+def _two_person(settings: Settings) -> frozenset[str]:
+    """Return the commands that a second person approves; raises ValueError for an unknown one."""
+    named = frozenset(settings.two_person_commands())
+    unknown = named - {each.field for each in COMMANDS.values()} - {RESEAL}
+    if unknown:
+        raise ValueError(f"{PREFIX}TWO_PERSON: there is no command {', '.join(sorted(unknown))}")
+    return named
 
 
 async def _try_again(_: Request, __: Exception) -> Response:

@@ -3,6 +3,7 @@
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from hub_api.administration.approvals import ApprovalMutation, ApprovalQuery
 from hub_api.administration.mutations import AdministrationMutation
 from hub_api.administration.proof import ProofQuery
 from hub_api.administration.queries import AdministrationQuery
@@ -130,6 +131,7 @@ class Query(
     WebhookQuery,
     PublicQuery,
     AdministrationQuery,
+    ApprovalQuery,
 ):
     """Questions."""
 
@@ -176,6 +178,7 @@ class Mutation(
     WebhookMutation,
     PublicMutation,
     AdministrationMutation,
+    ApprovalMutation,
 ):
     """Commands."""
 

@@ -50,6 +50,23 @@ class Vault:
             raise WrongKey("the secret key can not open what is stored here") from error
         return opened
 
+    def resealed(self, sealed: str) -> str | None:
+        """Return what is sealed, sealed with the current key; None if it is already.
+
+        Raises WrongKey for what no key opens.
+        """
+        data = sealed.encode()
+        try:
+            Fernet(self._keys[0]).decrypt(data)
+        except (InvalidToken, ValueError):
+            pass
+        else:
+            return None
+        try:
+            return self._fernet.rotate(data).decode()
+        except (InvalidToken, ValueError) as error:
+            raise WrongKey("the secret key can not open what is stored here") from error
+
 
 def key_beside(directory: Path) -> str:
     """Return the key kept in a directory, made on first use, readable by its owner only."""

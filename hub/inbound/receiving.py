@@ -17,6 +17,7 @@ from hub.ledger.claims import add_names, name_of
 from hub.ledger.command import UnitCommand
 from hub.ledger.commissioning import UNIT_COLUMNS, Admitted
 from hub.ledger.event_writer import EventWriter, Verdict, accepted, bounded, refused
+from hub.ledger.rules import key
 from hub.ledger.units import Scan
 from hub.lifecycle import Action, Status
 from hub.recalls import recall_catch
@@ -57,6 +58,7 @@ def receive(
     bounded(arrivals)
     if delivery is not None:
         arrivals = [_of_delivery(each, delivery) for each in arrivals]
+    key.check_site(work.context, place["site_id"])
     steps = (Action.RECEIVE, Action.PUT_AWAY) if put_away else (Action.RECEIVE,)
     admitted = commissioning.admit(work.tx, work.context, arrivals, *steps, expected=True)
     delivery_id = delivery["id"] if delivery else None

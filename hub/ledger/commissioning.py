@@ -21,6 +21,7 @@ from hub.ledger.arrivals import Arrival, Condition, Fact, Origin, with_code
 from hub.ledger.claims import add_names, claim, taken_names
 from hub.ledger.event_writer import EventWriter
 from hub.ledger.hash_chain import GENESIS
+from hub.ledger.rules import key
 from hub.ledger.units import UnitState
 from hub.lifecycle import Action, Status, disposition
 from hub.storage.rows import LocationRow
@@ -85,6 +86,7 @@ def admit(
             _check_arrival(arrival, product, context.now)
             capture_points.demand(context, product, *steps)
             client_id = _client(clients, arrival)
+            key.check_owner(context, client_id)
             unit_id = claim(arrival, product, taken, expected=expected)
         except Refused as refusal:
             admitted.append(refusal)

@@ -13,8 +13,8 @@ from typing import Any
 
 from hub.clock import micros
 from hub.identifiers.names import names_of, unit_of
-from hub.ledger.unit_views import PROMISED, wanted_units
-from hub.storage.paging import page_size
+from hub.ledger.unit_views import PROMISED
+from hub.storage.paging import Filter, page_size
 from hub.storage.sql import Transaction
 
 #: Facts of a unit by name, each as an expression over `UNIT_TABLES`.
@@ -136,21 +136,12 @@ def unit_named(tx: Transaction, identifier: str, facts: Facts, now: datetime) ->
 
 
 def unit_page(
-    tx: Transaction,
-    facts: Facts,
-    now: datetime,
-    *,
-    first: int,
-    after: str | None,
-    sku: str | None = None,
-    status: str | None = None,
-    location: str | None = None,
+    tx: Transaction, facts: Facts, now: datetime, wanted: Filter, first: int
 ) -> list[FactRow]:
     """Return facts of units by id, the id last, up to `first` plus one as `unit_views.units`.
 
-    Raises InvalidInput for a page size out of range.
+    `wanted` is of `unit_views.wanted_units`. Raises InvalidInput for a page size out of range.
     """
-    wanted = wanted_units(after=after, sku=sku, status=status, location=location)
     where = wanted.where()
     return tx.tuples(
         f"SELECT {_listed(UNIT_FACTS, (*facts, 'id'))} FROM unit "

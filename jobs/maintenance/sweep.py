@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from hub import orders
+from hub.access import guessing, sessions, trail
 from hub.cases import rules
 from hub.fulfillment import expiry
 from hub.ledger import lapsing
@@ -43,6 +44,13 @@ async def _release_lapsed(runtime: Runtime) -> int:
     return released
 
 
+def _forget_access(tx: Transaction, runtime: Runtime) -> None:
+    """Forget sessions and counts that ended; take up what was changed outside commands."""
+    sessions.forget(tx, runtime.clock())
+    guessing.forget(tx, runtime.clock())
+    trail.begin(tx, runtime.clock())
+
+
 async def sweep(runtime: Runtime) -> str:
     """Release expired allocations, block expired units, allocate again; return a summary."""
     released = await _release_lapsed(runtime)
@@ -73,6 +81,7 @@ async def sweep(runtime: Runtime) -> str:
             tx, runtime.reconciliation_kept, runtime.clock(), limit=LINES_MAX
         )
     )
+    await runtime.database.write(lambda tx: _forget_access(tx, runtime))
     acted = await runtime.database.write(
         lambda tx: rules.apply(tx, runtime.context("sweep"), limit=ROWS_MAX)
     )

@@ -162,7 +162,14 @@ def hub_server(ground: Ground, role: str = "all", **settings: str) -> Iterator[S
 def plain_server() -> Iterator[Server]:
     """Run the yardstick of `tests.benchmarks.yardsticks.plain` on the same server software."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "tests.benchmarks.yardsticks.plain:app", "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "tests.benchmarks.yardsticks.plain:app",
+        "--port",
+        str(port),
+    ]
     with _process([*command, "--log-level", "warning"], port, "/healthz", {}) as server:
         yield server
 

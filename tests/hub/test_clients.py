@@ -451,11 +451,11 @@ def test_a_clients_key_is_of_one_client_and_of_no_other_scope(two: World) -> Non
         with pytest.raises(refusal):
             create(*scopes, client=client)
     secret = create(Scope.CLIENT, client="ANT")
-    caller = two.read(lambda tx: keys.caller(tx, secret))
+    caller = two.read(lambda tx: keys.caller(tx, secret, two.now))
     assert caller is not None
     assert (caller.client, caller.scopes) == ("ANT", {Scope.CLIENT})
     admin_secret = create(Scope.ADMIN)
-    admin = two.read(lambda tx: keys.caller(tx, admin_secret))
+    admin = two.read(lambda tx: keys.caller(tx, admin_secret, two.now))
     assert admin is not None
     assert (admin.client_id, admin.may(Scope.CLIENT)) == (None, False)
     assert [row["client"] for row in two.read(keys.listed)] == [None, "ANT"]

@@ -6,6 +6,7 @@ import strawberry
 from hub.access import keys
 from hub.access.keys import Scope
 from hub.clock import moment
+from hub.storage.documents import values
 from hub_api.administration.types import ApiKey, JobRun, Viewer
 from hub_api.common.context import Info
 
@@ -29,7 +30,14 @@ class AdministrationQuery:
                 scopes=[Scope(scope) for scope in orjson.loads(row["scopes"])],
                 client=row["client"],
                 origins=None if row["origins"] is None else orjson.loads(row["origins"]),
+                site=row["site"],
+                commands=None if row["commands"] is None else values(row["commands"]),
+                addresses=None if row["addresses"] is None else values(row["addresses"]),
+                created_by=row["created_by"],
                 created_at=moment(row["created_at"]),
+                expires_at=moment(row["expires_at"]) if row["expires_at"] else None,
+                last_used_at=moment(row["last_used_at"]) if row["last_used_at"] else None,
+                last_used_from=row["last_used_from"],
                 revoked_at=moment(row["revoked_at"]) if row["revoked_at"] else None,
             )
             for row in rows

@@ -19,15 +19,20 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from hub import clock
-from hub.access.keys import Scope
+from hub.access import approvals, trail
+from hub.access.approvals import Wanted
+from hub.access.keys import Caller, Scope
+from hub.access.trail import Doing
 from hub.commands import idempotency
 from hub.commands.context import CommandContext
 from hub.commands.work import Work
-from hub.errors import InvalidInput
+from hub.errors import ApprovalNeeded, Forbidden, InvalidInput
+from hub.storage.sql import Transaction
 from hub.storefront import shoppers
 from hub_api.common.context import Context, Info
 
 KEY = "idempotency_key"
+ADMINISTRATIVE = frozenset({Scope.OPS, Scope.ADMIN, Scope.OVERRIDE})
 COMMANDS: dict[str, "Command"] = {}
 """Every mutation of the API, by the name of its function."""
 
@@ -42,6 +47,35 @@ class Command:
     """Value of each argument that may be left out."""
     secret: bool
     """Whether an argument is confidential: then the digest is keyed by the hub's secret key."""
+    confined: bool
+    """Whether the ledger checks it unit by unit, so that keys of one site or client may send it."""
+    group: str
+    """The package that declares it: keys may be narrowed to it."""
+
+    @property
+    def field(self) -> str:
+        """Return its name in the schema."""
+        return to_camel_case(self.name)
+
+    @property
+    def is_administrative(self) -> bool:
+        """Return whether it leaves an entry in the trail: only staff with wide rights send it."""
+        return ADMINISTRATIVE.issuperset(self.scopes)
+
+    def check(self, caller: Caller) -> None:
+        """Raise Forbidden where what narrows the caller's key excludes this command."""
+        allowed = caller.commands
+        if allowed is not None and not allowed.intersection((self.field, self.group)):
+            raise Forbidden(f"this key may not send {self.field}")
+        if caller.is_confined and not self.confined:
+            raise Forbidden("a key of one site or client sends commands about units only")
+
+    def shown(self, arguments: dict[str, Any]) -> str:
+        """Return the arguments for people, as JSON without secrets."""
+        plain = orjson.dumps(
+            self.defaults | arguments, option=orjson.OPT_PASSTHROUGH_DATETIME, default=_canonical
+        )
+        return trail.shown(orjson.loads(plain), names_only=self.secret)
 
     def digest(self, context: Context, arguments: dict[str, Any]) -> str:
         """Return the digest of all arguments, the same for a default given and left out.
@@ -121,6 +155,10 @@ class Call:
     command: Command
     key: str
     digest: str
+    arguments: str = "{}"
+    """JSON for people, without secrets."""
+    approved: Wanted | None = field(default=None, init=False)
+    """What a second person has approved of, used up when the command is done."""
     is_recorded: bool = field(default=False, init=False)
     """Whether the call was run under its key."""
 
@@ -144,9 +182,65 @@ class Call:
                 key=self.key,
                 name=self.command.name,
                 given=self.digest,
-                work=lambda command_id: do(Work(tx, command_context, command_id)),
+                work=lambda command_id: self._done(do, Work(tx, command_context, command_id)),
             )
         )
+
+    def _done(self, do: Callable[[Work], Any], work: Work) -> Any:
+        """Do the command; an administrative one leaves its entry in the trail."""
+        if self.approved is not None and not approvals.use(
+            work.tx, self.approved, work.context.now
+        ):
+            raise Forbidden("the approval was used, or has ended, meanwhile: ask again")
+        if not self.command.is_administrative:
+            return do(work)
+        trail.begin(work.tx, work.context.now)
+        value = do(work)
+        trail.record(work.tx, self._doing(self.command.field, work.command_id), work.context.now)
+        return value
+
+    def _doing(self, name: str, command_id: str | None = None) -> Doing:
+        context = self.context
+        return Doing(
+            actor=context.caller.name,
+            command=name,
+            key_id=context.caller.key_id,
+            session_id=context.session_id,
+            address=context.address,
+            command_id=command_id,
+            arguments=self.arguments,
+        )
+
+    async def await_approval(self) -> None:
+        """Raise ApprovalNeeded unless a second person approved of this very call, or it was done.
+
+        The approval is used up in the transaction of the command itself.
+        """
+        context, now = self.context, self.context.clock()
+        wanted = Wanted(
+            command=self.command.field,
+            digest=self.digest,
+            actor=context.caller.name,
+            key_id=context.caller.key_id,
+            arguments=self.arguments,
+        )
+
+        def look(tx: Transaction) -> ApprovalNeeded | None:
+            scoped = context.command_context()
+            name, given = self.command.name, self.digest
+            if idempotency.seen(tx, scoped, key=self.key, name=name, given=given) is not None:
+                return None
+            if approvals.is_approved(tx, wanted, now):
+                self.approved = wanted
+                return None
+            trail.begin(tx, now)
+            needed = approvals.request(tx, wanted, now)
+            trail.record(tx, self._doing(f"request {self.command.field}"), now)
+            return needed
+
+        needed = await context.write(look)
+        if needed is not None:
+            raise needed
 
     async def once_outside(
         self, command_context: CommandContext, do: Callable[[], Awaitable[Any]]
@@ -171,23 +265,29 @@ Resolver = Callable[..., Awaitable[Any]]
 
 
 def command(
-    *scopes: Scope, description: str, result: Any, secret: bool = False
+    *scopes: Scope, description: str, result: Any, secret: bool = False, confined: bool = False
 ) -> Callable[[Resolver], Any]:
     """Declare a mutation that callers with one of `scopes` may send.
 
     `result` is the union of its result and the problems. `secret` keys the digest of the arguments
-    by the hub's secret key, for arguments that a plain digest would let somebody guess.
+    by the hub's secret key, for arguments that a plain digest would let somebody guess. `confined`
+    commands are checked unit by unit: keys that are kept to a site or client may send them.
     """
 
     def declare(resolver: Resolver) -> Any:
-        declared = _command_of(resolver, scopes, secret=secret)
+        declared = _command_of(resolver, scopes, secret=secret, confined=confined)
         COMMANDS[declared.name] = declared
 
         @functools.wraps(resolver)
         async def run(self: Any, info: Info, **arguments: Any) -> Any:
             info.context.require(*scopes)
+            declared.check(info.context.caller)
             key = shoppers.checked_name(info.context.caller, arguments.pop(KEY), "idempotencyKey")
             call = Call(info, declared, key, declared.digest(info.context, arguments))
+            if declared.is_administrative or declared.field in info.context.two_person:
+                call.arguments = declared.shown(arguments)
+            if declared.field in info.context.two_person:
+                await call.await_approval()
             answer = await resolver(self, call, **arguments)
             assert call.is_recorded, declared.name  # a mutation without its key is our mistake
             return answer
@@ -201,12 +301,15 @@ def command(
     return declare
 
 
-def _command_of(resolver: Resolver, scopes: tuple[Scope, ...], *, secret: bool) -> Command:
+def _command_of(
+    resolver: Resolver, scopes: tuple[Scope, ...], *, secret: bool, confined: bool
+) -> Command:
     _, _, *arguments = inspect.signature(resolver).parameters.values()
     defaults = {
         each.name: each.default for each in arguments if each.default is not inspect.Parameter.empty
     }
-    return Command(resolver.__name__, scopes, defaults, secret)
+    group = resolver.__module__.split(".")[1]
+    return Command(resolver.__name__, scopes, defaults, secret, confined, group)
 
 
 def _signature(resolver: Resolver) -> inspect.Signature:

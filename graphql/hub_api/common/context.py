@@ -14,7 +14,7 @@ from hub.access.keys import Caller, Scope
 from hub.access.vault import Vault
 from hub.after_sales.warranty_answers import Known
 from hub.catalogue.medical_devices import Known as KnownDevice
-from hub.commands.context import CommandContext, Document
+from hub.commands.context import CommandContext, Confinement, Document
 from hub.ledger import unit_views
 from hub.ledger.rules import client as client_rules
 from hub.reconciliation.kinds import Fix, Kind
@@ -24,6 +24,8 @@ from hub.storage.database import Database
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Row, Transaction
 from hub.vocabulary import CaptureMethod
+from hub_api.common import security_events
+from hub_api.common.security_events import SecurityEvent
 from hub_api.common.stock_changes import StockChanges
 
 Result = TypeVar("Result")
@@ -123,6 +125,8 @@ class Context:
     stock_changes: StockChanges
     private_webhooks: bool = False  # may go to http and to private networks
     address: str = ""  # of the client, as far as proxies state it
+    session_id: str | None = None  # of the console session, where there is one
+    two_person: frozenset[str] = frozenset()  # commands that a second person approves
     cost: int = 0  # of what the request has asked so far
     is_key_active: Callable[[], Awaitable[bool]] | None = None  # asked again while a stream runs
     resume_after: str | None = None  # cursor of the last event that the client of a stream has
@@ -131,6 +135,13 @@ class Context:
     def require(self, *scopes: Scope) -> None:
         """Raise Forbidden unless the caller has one of the scopes."""
         if not any(self.caller.may(scope) for scope in scopes):
+            security_events.note(
+                SecurityEvent.REFUSED_SCOPE,
+                key=self.caller.key_id,
+                name=self.caller.name,
+                needs=scopes[0],
+                address=self.address,
+            )
             self.caller.require(scopes[0])
 
     async def read(self, work: Callable[[Transaction], Result]) -> Result:
@@ -164,6 +175,12 @@ class Context:
             reason=reason,
             key_id=self.caller.key_id,
             overrides=self.caller.may(Scope.OVERRIDE),
+            confinement=Confinement(
+                site_id=self.caller.site_id,
+                client_id=self.caller.client_id,
+                one_owner=self.caller.client_id is not None,
+                own_counter=not self.caller.may(Scope.OPS),
+            ),
         )
 
     async def units(self, unit_id: str) -> Row | None:

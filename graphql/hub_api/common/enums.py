@@ -2,6 +2,7 @@
 
 import strawberry
 
+from hub.access.approvals import State as RequestState
 from hub.access.keys import Scope
 from hub.after_sales.claim_rules import ClaimFinding
 from hub.after_sales.cover import CoverKind, CoverStatus, Entitled
@@ -67,6 +68,7 @@ from hub.webhooks import EndpointState
 from hub.webhooks.signing import Signature
 
 strawberry.enum(Scope, name="KeyScope", description="Permissions of an API key.")
+strawberry.enum(RequestState, name="RequestState", description="State of a request for approval.")
 strawberry.enum(ClaimDecision, description="Decision about a return; REFER: a person decides.")
 strawberry.enum(
     ClaimFinding, description="Finding about a return. The values are stable: clients act on them."

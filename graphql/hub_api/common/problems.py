@@ -160,6 +160,16 @@ class Forbidden(Problem):
     needs: str | None = strawberry.field(description="The scope that may.", default=None)
 
 
+@strawberry.type(description="A second person approves first: then send it again, unchanged.")
+class ApprovalNeeded(Problem):
+    approval: strawberry.ID | None = strawberry.field(
+        description="Id of the request, for `approveRequest`.", default=None
+    )
+    expires_at: str | None = strawberry.field(
+        description="When the request ends unless it is used.", default=None
+    )
+
+
 # The type of each refusal; subclasses of an error are found by their nearest ancestor.
 TYPES: dict[type[Refused], type[Problem]] = {
     errors.InvalidBarcode: InvalidBarcode,
@@ -184,6 +194,7 @@ TYPES: dict[type[Refused], type[Problem]] = {
     errors.NotEnoughStock: NotEnoughStock,
     errors.AccountInUse: AccountInUse,
     errors.Forbidden: Forbidden,
+    errors.ApprovalNeeded: ApprovalNeeded,
 }
 BY_CODE = {error.code: shown for error, shown in TYPES.items()}
 
@@ -197,6 +208,7 @@ AnyProblem = Union[  # noqa: UP007 # a union of values that are computed is not 
     OrderOnHold,
     IdempotencyKeyReused,
     Forbidden,
+    ApprovalNeeded,
 ]
 
 

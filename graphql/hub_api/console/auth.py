@@ -44,7 +44,7 @@ class Gate:
             await read_form(request)
         except Unanswered as refusal:
             return guarded(self._page(request, HOME, str(refusal), refusal.status))
-        request.session.clear()
+        await self._access.end_session(request)
         note(request, "ok", "You are signed out.")
         return guarded(RedirectResponse(LOGIN, 303))
 
@@ -54,7 +54,12 @@ class Gate:
         except Unanswered as refusal:
             return self._page(request, HOME, str(refusal), refusal.status)
         target = local(value(form, "next"))
-        caller = await self._access.by_secret(value(form, "key"))
+        caller = await self._access.sign_in(request, value(form, "key"))
+        if isinstance(caller, int):
+            text = f"Too many attempts failed. The next one is looked at in {caller} seconds."
+            page = self._page(request, target, text, 429)
+            page.headers["retry-after"] = str(caller)
+            return page
         if caller is None:
             text = "This key is not known here, or it was revoked."
             return self._page(request, target, text, 401)
@@ -64,9 +69,7 @@ class Gate:
                 f"and this key has only: {', '.join(sorted(caller.scopes))}."
             )
             return self._page(request, target, text, 403)
-        # A new session: nothing that was known before somebody signed in is trusted after.
-        request.session.clear()
-        request.session["key"] = caller.key_id
+        await self._access.begin_session(request, caller)
         return RedirectResponse(target, 303)
 
     def _page(

@@ -26,6 +26,13 @@ PROCESS_VALUES: dict[str, dict[str, str]] = {
         "BROKEN_BARCODE": "The barcode is malformed.",
         "OK": "Nothing is amiss.",
     },
+    "RequestState": {
+        "REQUESTED": "Somebody else may approve of it or reject it.",
+        "APPROVED": "Whoever asked may send the command again.",
+        "REJECTED": "The command is not to be done.",
+        "USED": "The command was done.",
+        "EXPIRED": "It was not used in time.",
+    },
     "CapturePurpose": {
         "RECEIVE": "Units that arrive are read.",
         "FIND": "Units that have their records are read.",

@@ -19,6 +19,8 @@ from hub.errors import UnknownReference
 from hub.storage.database import Database
 from hub.storage.sql import Row
 from hub.sync import channels, inbox
+from hub_api.common import security_events
+from hub_api.common.security_events import SecurityEvent
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +63,18 @@ class Webhooks:
             delivery = connector.verify(headers, body, now)
         except AuthFailed as error:
             logger.warning("a webhook for %s was refused: %s", code, error)
+            security_events.note(
+                SecurityEvent.REJECTED_WEBHOOK, channel=code, address=_address(request)
+            )
             return _refusal(401, "BAD_SIGNATURE", "The signature is not right.")
         except ConnectorError as error:  # it could not be looked at: the channel sends it again
             logger.warning("a webhook for %s could not be verified: %s", code, error)
             return _refusal(503, "NOT_VERIFIED", "The signature could not be verified now.")
         except (ValueError, RecursionError) as error:  # what a stranger sent broke the reading
             logger.warning("a webhook for %s was not readable: %s", code, type(error).__name__)
+            security_events.note(
+                SecurityEvent.REJECTED_WEBHOOK, channel=code, address=_address(request)
+            )
             return _refusal(401, "BAD_SIGNATURE", "The signature is not right.")
         message = inbox.Message(channel["id"], delivery.id, "webhook", delivery.topic, body)
         new = await self._database.write(lambda tx: inbox.accept(tx, [message], now))
@@ -95,6 +103,10 @@ class Webhooks:
             logger.warning("webhooks for %s are not taken: %s", code, error)
             return None
         return (channel, connector) if isinstance(connector, ReceiveWebhooks) else None
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 async def _body(request: Request) -> bytes | None:

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hub_api.common import security_events
 from hub_api.common.context import Context
+from hub_api.common.security_events import SecurityEvent
 from hub_api.engine.wire import ReplyHeaders
 
 BUCKETS_MAX = 20_000
@@ -78,7 +80,12 @@ class Limiter:
             self._left[name] = (left[name] - (0 if wait > 0 else cost), now, bucket)
         if len(self._left) > BUCKETS_MAX:
             self._forget()
-        return wait if wait > 0 else None
+        if wait <= 0:
+            return None
+        security_events.note(
+            SecurityEvent.RATE_LIMITED, key=context.caller.key_id, address=context.address
+        )
+        return wait
 
     def _spend_one(self, name: str, cost: int, now: float) -> float | None:
         """Take a cost from the only bucket of a secret key."""

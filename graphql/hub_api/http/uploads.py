@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 SWITCHES = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 NAME_CHARS_MAX = 200
+IMPORTS = "imports"  # the group that a narrowed key needs
 
 
 class Uploads:
@@ -50,6 +51,8 @@ class Uploads:
         try:
             context = await self._access.by_request(request)
             context.require(Scope.OPS, Scope.ADMIN)
+            if context.caller.commands is not None and IMPORTS not in context.caller.commands:
+                raise Forbidden("this key may not import")
         except Unauthenticated as error:
             return _refusal(401, "UNAUTHENTICATED", str(error), {"www-authenticate": "Bearer"})
         except RequestError as error:  # a publishable key of pages elsewhere

@@ -6,6 +6,7 @@ from hub.access import keys, trusted_documents
 from hub.access.keys import Scope
 from hub.commands.work import Work
 from hub.errors import InvalidInput
+from hub_api.administration.mutations import creator_of
 from hub_api.administration.types import NewApiKey
 from hub_api.common.commands import Call, command
 from hub_api.common.problems import answer
@@ -34,7 +35,9 @@ class PublicMutation:
         context, made = call.context.command_context(), list[str]()
 
         def do(work: Work) -> str:
-            key_id, key = keys.create_publishable(work.tx, name, origins, context.now)
+            key_id, key = keys.create_publishable(
+                work.tx, name, origins, context.now, creator_of(call)
+            )
             made.append(key)
             return key_id
 

@@ -6,6 +6,7 @@ from typing import Any
 from hub.access.keys import Scope
 from hub.ledger import projection
 from hub.ledger.projection import FactRow
+from hub.ledger.unit_views import wanted_units
 from hub.storage.sql import Transaction
 from hub_api.common.context import Context
 from hub_api.common.paging import cursor, position
@@ -131,17 +132,15 @@ async def _units(
     first, after = arguments.get("first", 50), position(arguments.get("after"))
     status, now = arguments.get("status"), context.clock()
 
+    wanted = wanted_units(
+        after=after,
+        sku=arguments.get("sku"),
+        status=None if status is None else str(status),
+        location=arguments.get("location"),
+    )
+
     def read(tx: Transaction) -> tuple[list[str], list[FactRow]]:
-        rows = projection.unit_page(
-            tx,
-            selected.reading.facts,
-            now,
-            first=first,
-            after=after,
-            sku=arguments.get("sku"),
-            status=None if status is None else str(status),
-            location=arguments.get("location"),
-        )
+        rows = projection.unit_page(tx, selected.reading.facts, now, wanted, first)
         ids = [row[-1] for row in rows]
         return ids, _with_lists(tx, rows[:first], selected.reading)
 

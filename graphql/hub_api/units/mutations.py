@@ -61,6 +61,7 @@ class UnitCommandMutation:
         Scope.SCANNER,
         description="Record units that arrive: new ones get their records, expected ones go on.",
         result=CommandOutcome,
+        confined=True,
     )
     async def receive_units(
         self,
@@ -91,6 +92,7 @@ class UnitCommandMutation:
         Scope.SCANNER,
         description="Put received units into stock, at a bin of the same site.",
         result=CommandOutcome,
+        confined=True,
     )
     async def put_away_units(
         self,
@@ -105,6 +107,7 @@ class UnitCommandMutation:
         Scope.SCANNER,
         description="Move units to another bin of the same site.",
         result=CommandOutcome,
+        confined=True,
     )
     async def move_units(
         self,
@@ -116,7 +119,10 @@ class UnitCommandMutation:
         return await move(call, Action.MOVE, units, context, location)
 
     @command(
-        Scope.SCANNER, description="Send units to another of our sites.", result=CommandOutcome
+        Scope.SCANNER,
+        description="Send units to another of our sites.",
+        result=CommandOutcome,
+        confined=True,
     )
     async def transfer_out_units(
         self,
@@ -132,6 +138,7 @@ class UnitCommandMutation:
         Scope.SCANNER,
         description="Take units that were sent from another site into stock.",
         result=CommandOutcome,
+        confined=True,
     )
     async def transfer_in_units(
         self,
@@ -155,6 +162,7 @@ class UnitCommandMutation:
         "promise without an order line is the key's own: another key needs the scope `override` "
         "to release, pick or sell it.",
         result=CommandOutcome,
+        confined=True,
     )
     async def hold_units(
         self,
@@ -192,6 +200,7 @@ class UnitCommandMutation:
         Scope.POS,
         description="Take a promise (SALE) or a block back.",
         result=CommandOutcome,
+        confined=True,
     )
     async def release_units(
         self,
@@ -209,7 +218,12 @@ class UnitCommandMutation:
         call.context.require(Scope.OPS)
         return await move(call, Action.UNBLOCK, units, context, hold_kind=str(kind))
 
-    @command(Scope.SCANNER, description="Take promised units off the shelf.", result=CommandOutcome)
+    @command(
+        Scope.SCANNER,
+        description="Take promised units off the shelf.",
+        result=CommandOutcome,
+        confined=True,
+    )
     async def pick_units(
         self,
         call: Call,
@@ -236,6 +250,7 @@ class UnitCommandMutation:
         Scope.SCANNER,
         description="Pack picked units: each serial is checked once more.",
         result=CommandOutcome,
+        confined=True,
     )
     async def pack_units(
         self,
@@ -257,6 +272,7 @@ class UnitCommandMutation:
         description="Hand units to the carrier; the serials are pushed to the channel of their "
         "order.",
         result=CommandOutcome,
+        confined=True,
     )
     async def ship_units(
         self,
@@ -274,7 +290,12 @@ class UnitCommandMutation:
 
         return await record_units(call, context, do)
 
-    @command(Scope.POS, description="Sell units over the counter.", result=CommandOutcome)
+    @command(
+        Scope.POS,
+        description="Sell units over the counter.",
+        result=CommandOutcome,
+        confined=True,
+    )
     async def sell_units(
         self,
         call: Call,
@@ -309,6 +330,7 @@ class UnitCommandMutation:
         Scope.SCANNER,
         description="Take sold units back; their disposition is decided later.",
         result=CommandOutcome,
+        confined=True,
     )
     async def accept_returns(
         self,
@@ -335,6 +357,7 @@ class UnitCommandMutation:
         Scope.SCANNER,
         description="Inspect returned or repaired units and decide about them.",
         result=CommandOutcome,
+        confined=True,
     )
     async def inspect_units(
         self,

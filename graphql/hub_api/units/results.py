@@ -58,7 +58,8 @@ class UnitResult:
         if self.unit_id is None:
             return None
         row = await info.context.loaders.of(unit_views.units_by_id).load(self.unit_id)
-        return Unit.of(row) if row else None
+        own = info.context.own(row)
+        return Unit.of(own) if own else None
 
 
 @strawberry.type(description="Result of a command about units.")

@@ -3,13 +3,16 @@
 from hub.ledger.rules.availability import AvailabilityRule
 from hub.ledger.rules.capture import CaptureRule
 from hub.ledger.rules.client import ClientRule
+from hub.ledger.rules.key import KeyRule
 from hub.ledger.rules.kit import KitRule
 from hub.ledger.rules.order import OrderRule
 from hub.ledger.rules.recall import RecallRule
 from hub.ledger.rules.rule import Attempt, Rule
 
-# The first refusal is the unit's: what its order wants comes first, as people fix that first.
+# The first refusal is the unit's. What a key may not act on is not explained further; then what the
+# order wants comes first, as people fix that first.
 RULES: tuple[type[Rule], ...] = (
+    KeyRule,
     OrderRule,
     CaptureRule,
     KitRule,

@@ -10,6 +10,15 @@ from sqlalchemy import DefaultClause, text
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlmodel import SQLModel
 
+from hub.storage.model.access import (
+    ApiKey,
+    Approval,
+    FailedAttempt,
+    LoginSession,
+    TrailChange,
+    TrailEntry,
+    TrustedDocument,
+)
 from hub.storage.model.care import (
     Client,
     DecisionRule,
@@ -44,7 +53,6 @@ from hub.storage.model.inbound import (
 )
 from hub.storage.model.recalls import CountResult, CountScan, Notice, Recall, RecallUnit, StockCount
 from hub.storage.model.review import (
-    ApiKey,
     Case,
     CaseEvent,
     CaseOwner,
@@ -53,7 +61,6 @@ from hub.storage.model.review import (
     QualityMark,
     ReconciliationDifference,
     ReconciliationRun,
-    TrustedDocument,
     WarrantyRecord,
 )
 from hub.storage.model.sync import (
@@ -85,6 +92,7 @@ metadata = SQLModel.metadata
 
 __all__ = [
     "ApiKey",
+    "Approval",
     "Budget",
     "Case",
     "CaseEvent",
@@ -109,6 +117,7 @@ __all__ = [
     "DeviceRecord",
     "Entitlement",
     "Event",
+    "FailedAttempt",
     "Hold",
     "Identifier",
     "ImportRow",
@@ -120,6 +129,7 @@ __all__ = [
     "Listing",
     "ListingLevel",
     "Location",
+    "LoginSession",
     "Manufacturer",
     "Notice",
     "Order",
@@ -139,6 +149,8 @@ __all__ = [
     "SensorReading",
     "StockCount",
     "Substitution",
+    "TrailChange",
+    "TrailEntry",
     "TrustedDocument",
     "Unit",
     "UnitCost",

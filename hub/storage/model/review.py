@@ -349,30 +349,3 @@ class ObservedOrder(SQLModel, table=True):
     gone_since: int | None = instant(nullable=True)  # when it was not found first
     serials: str | None = words()  # JSON: the serials that the channel shows, by line
     suspect: bool = Field(default=False)  # at its first look in the run it did not match
-
-
-class ApiKey(SQLModel, table=True):
-    """Who may call: the digest of a secret, and its scopes."""
-
-    __tablename__ = "api_key"
-
-    id: str = own_id()
-    name: str = Field(max_length=100)
-    digest: str = Field(max_length=64, unique=True)
-    scopes: str = words(nullable=False)  # JSON list
-    client_id: str | None = to("client", nullable=True)  # sees this client's goods only
-    origins: str | None = words()  # JSON list of web origins: the key is publishable
-    created_at: int = instant()
-    revoked_at: int | None = instant(nullable=True)
-
-
-class TrustedDocument(SQLModel, table=True):
-    """A GraphQL document that publishable keys may ask, by the SHA-256 of its text."""
-
-    __tablename__ = "trusted_document"
-
-    sha256: str = Field(primary_key=True, max_length=64)
-    name: str = Field(max_length=200)
-    text: str = words(nullable=False)
-    pushed_by: str = Field(max_length=100)
-    pushed_at: int = instant()

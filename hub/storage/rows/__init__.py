@@ -4,6 +4,15 @@ A joined read declares its own shape beside its statement: a class that extends 
 main table by the columns that it adds. Times are microseconds since 1970 in UTC, JSON is text.
 """
 
+from hub.storage.rows.access import (
+    ApiKeyRow,
+    ApprovalRow,
+    FailedAttemptRow,
+    LoginSessionRow,
+    TrailChangeRow,
+    TrailEntryRow,
+    TrustedDocumentRow,
+)
 from hub.storage.rows.care import (
     ClientRow,
     DecisionRuleRow,
@@ -45,7 +54,6 @@ from hub.storage.rows.recalls import (
     StockCountRow,
 )
 from hub.storage.rows.review import (
-    ApiKeyRow,
     CaseEventRow,
     CaseOwnerRow,
     CaseRow,
@@ -60,7 +68,6 @@ from hub.storage.rows.review import (
     ReconciliationPromiseRow,
     ReconciliationRunRow,
     ReconciliationScheduleRow,
-    TrustedDocumentRow,
     WarrantyRecordRow,
 )
 from hub.storage.rows.sync import (
@@ -90,6 +97,7 @@ from hub.storage.rows.webhooks import WebhookAttemptRow, WebhookEndpointRow, Web
 
 __all__ = [
     "ApiKeyRow",
+    "ApprovalRow",
     "BudgetRow",
     "CaseEventRow",
     "CaseOwnerRow",
@@ -114,6 +122,7 @@ __all__ = [
     "DeviceRecordRow",
     "EntitlementRow",
     "EventRow",
+    "FailedAttemptRow",
     "HoldRow",
     "IdentifierRow",
     "ImportRowRow",
@@ -125,6 +134,7 @@ __all__ = [
     "ListingLevelRow",
     "ListingRow",
     "LocationRow",
+    "LoginSessionRow",
     "ManufacturerRow",
     "NoticeRow",
     "ObservedListingRow",
@@ -150,6 +160,8 @@ __all__ = [
     "SensorReadingRow",
     "StockCountRow",
     "SubstitutionRow",
+    "TrailChangeRow",
+    "TrailEntryRow",
     "TrustedDocumentRow",
     "UnitCostRow",
     "UnitFieldRow",

@@ -3,29 +3,6 @@
 from typing import TypedDict
 
 
-class ApiKeyRow(TypedDict):
-    """A row of `api_key`."""
-
-    id: str
-    name: str
-    digest: str
-    scopes: str
-    client_id: str | None
-    origins: str | None
-    created_at: int
-    revoked_at: int | None
-
-
-class TrustedDocumentRow(TypedDict):
-    """A row of `trusted_document`."""
-
-    sha256: str
-    name: str
-    text: str
-    pushed_by: str
-    pushed_at: int
-
-
 class CaseRow(TypedDict):
     """A row of `exception_case`."""
 

@@ -16,13 +16,13 @@ from world import World
 
 def test_a_key_is_known_by_its_secret_until_it_is_revoked(world: World) -> None:
     key_id, secret = world.write(lambda tx: keys.create(tx, "till", [Scope.POS], world.now))
-    caller = world.read(lambda tx: keys.caller(tx, secret))
+    caller = world.read(lambda tx: keys.caller(tx, secret, world.now))
     assert caller is not None
     assert (caller.name, caller.may(Scope.POS), caller.may(Scope.OPS)) == ("till", True, False)
-    assert world.read(lambda tx: keys.caller(tx, secret + "x")) is None
+    assert world.read(lambda tx: keys.caller(tx, secret + "x", world.now)) is None
     world.write(lambda tx: keys.revoke(tx, key_id, world.now))
-    assert world.read(lambda tx: keys.caller(tx, secret)) is None
-    assert world.read(lambda tx: keys.caller_by_id(tx, key_id)) is None
+    assert world.read(lambda tx: keys.caller(tx, secret, world.now)) is None
+    assert world.read(lambda tx: keys.caller_by_id(tx, key_id, world.now)) is None
 
 
 def test_the_secret_itself_is_nowhere_in_the_database(world: World) -> None:
@@ -33,7 +33,7 @@ def test_the_secret_itself_is_nowhere_in_the_database(world: World) -> None:
 
 def test_wider_scopes_contain_narrower_ones(world: World) -> None:
     _, secret = world.write(lambda tx: keys.create(tx, "ops", [Scope.OPS], world.now))
-    caller = world.read(lambda tx: keys.caller(tx, secret))
+    caller = world.read(lambda tx: keys.caller(tx, secret, world.now))
     assert caller is not None
     caller.require(Scope.SCANNER)
     with pytest.raises(Forbidden) as refused:

@@ -157,7 +157,7 @@ class Both:
         key_id, _ = world.write(
             lambda tx: keys.create(tx, scope, [scope], world.now, client=client)
         )
-        found = world.read(lambda tx: keys.caller_by_id(tx, key_id))
+        found = world.read(lambda tx: keys.caller_by_id(tx, key_id, world.now))
         assert found is not None
         return found
 

@@ -25,7 +25,7 @@ class Bucket:
         self.limiter = Limiter(cost_max=100, cost_per_second=10.0, clock=lambda: self.now)
 
     def spend(self, cost: int, key: str = "k") -> float | None:
-        context: Any = SimpleNamespace(caller=Caller(key, key, frozenset()), cost=0)
+        context: Any = SimpleNamespace(caller=Caller(key, key, frozenset()), cost=0, address="")
         return asyncio.run(self.limiter.spend(context, cost))
 
 

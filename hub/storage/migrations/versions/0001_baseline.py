@@ -17,6 +17,52 @@ PLACES = (
 )
 
 
+# Tables of settings, whose changes are noted for the trail: the key, columns, hidden columns.
+TRAILED = {
+    "channel": (
+        "id",
+        "code name connector capabilities account shares_account manufacturer_id client_id "
+        "safety_buffer oversell unpaid_promise_hours gone_orders gone_order_minutes "
+        "serves_test_orders site_ids policy mappings state paused_reason",
+        "settings",
+    ),
+    "api_key": (
+        "id",
+        "name scopes client_id origins location_id commands addresses created_by expires_at "
+        "revoked_at",
+        "digest",
+    ),
+    "approval": ("id", "command state requested_by decided_by reason", ""),
+    "case_owner": ("id", "kind owner", ""),
+    "case_rule": ("id", "code name rank conditions action parameters", ""),
+    "client": ("id", "code name", ""),
+    "decision_rule": ("id", "topic code name rank conditions outcome", ""),
+    "location": ("id", "code name kind site_id time_zone", ""),
+    "manufacturer": ("id", "code name serial_pattern serial_period", ""),
+    "person": ("ref", "ref erased_at erased_by erased_because", "contact"),
+    "product": (
+        "id",
+        "sku name manufacturer_id gtin model_number serial_pattern serial_case category value "
+        "currency traits warranty_months warranty_start replacement_cover return_days picking "
+        "tracked_since tracking capture_points",
+        "",
+    ),
+    "recall": ("id", "ref title predicate instructions state closed_because", ""),
+    "reconciliation_promise": ("channel_id", "channel_id measure promised", ""),
+    "reconciliation_schedule": (
+        "channel_id",
+        "channel_id scope every_seconds jitter_seconds blackouts",
+        "",
+    ),
+    "trusted_document": ("sha256", "name", "text"),
+    "webhook_endpoint": (
+        "id",
+        "url description topics product_id site_ids client_id state disabled_reason",
+        "secrets",
+    ),
+}
+
+
 def upgrade() -> None:
     """Create the tables."""
     _case_owner()
@@ -34,6 +80,11 @@ def upgrade() -> None:
     _quality_mark()
     _trusted_document()
     _api_key()
+    _login_session()
+    _failed_attempt()
+    _approval()
+    _trail_change()
+    _trail_entry()
     _channel()
     _import_row()
     _product()
@@ -92,8 +143,11 @@ def upgrade() -> None:
     _warranty_record()
     _append_only("event", "an event is never changed")
     _append_only("case_event", "the trail of a case is never changed")
+    _append_only("trail_entry", "the trail is never changed")
     _number_transactions()
     _places()
+    for table, (key, columns, hidden) in TRAILED.items():
+        _note_changes(table, key, columns.split(), hidden.split())
 
 
 def _create(name: str, *parts: sa.schema.SchemaItem) -> None:
@@ -332,14 +386,113 @@ def _api_key() -> None:
         sa.Column("scopes", sa.Text(), nullable=False),
         sa.Column("client_id", sa.String(length=36), nullable=True),
         sa.Column("origins", sa.Text(), nullable=True),
+        sa.Column("location_id", sa.String(length=36), nullable=True),
+        sa.Column("commands", sa.Text(), nullable=True),
+        sa.Column("addresses", sa.Text(), nullable=True),
+        sa.Column("created_by", sa.Text(), server_default=sa.text("'hub'"), nullable=False),
+        sa.Column("created_by_key", sa.String(length=36), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("last_used_at", sa.BigInteger(), nullable=True),
+        sa.Column("last_used_from", sa.String(length=64), nullable=True),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["client_id"],
             ["client.id"],
         ),
+        sa.ForeignKeyConstraint(
+            ["location_id"],
+            ["location.id"],
+        ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("digest"),
+    )
+
+
+def _login_session() -> None:
+    op.create_table(
+        "login_session",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("owner_kind", sa.String(length=10), nullable=False),
+        sa.Column("owner_id", sa.String(length=36), nullable=False),
+        sa.Column("address", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("digest"),
+    )
+    op.create_index(
+        "login_session_owner", "login_session", ["owner_kind", "owner_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_login_session_expires_at"), "login_session", ["expires_at"], unique=False
+    )
+
+
+def _failed_attempt() -> None:
+    op.create_table(
+        "failed_attempt",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("failures", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+
+
+def _approval() -> None:
+    op.create_table(
+        "approval",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("command", sa.String(length=60), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("arguments", sa.Text(), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("requested_by", sa.String(length=100), nullable=False),
+        sa.Column("requested_by_key", sa.String(length=36), nullable=False),
+        sa.Column("requested_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("decided_by", sa.String(length=100), nullable=True),
+        sa.Column("decided_at", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.String(length=300), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "approval_asked", "approval", ["command", "digest", "requested_by_key"], unique=False
+    )
+
+
+def _trail_change() -> None:
+    op.create_table(
+        "trail_change",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("transaction_id", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("subject", sa.String(length=40), nullable=False),
+        sa.Column("row_id", sa.String(length=100), nullable=False),
+        sa.Column("before", sa.Text(), nullable=True),
+        sa.Column("after", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("seq"),
+    )
+
+
+def _trail_entry() -> None:
+    op.create_table(
+        "trail_entry",
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.String(length=100), nullable=False),
+        sa.Column("key_id", sa.String(length=36), nullable=True),
+        sa.Column("session_id", sa.String(length=36), nullable=True),
+        sa.Column("address", sa.String(length=64), nullable=False),
+        sa.Column("command", sa.String(length=60), nullable=False),
+        sa.Column("command_id", sa.String(length=36), nullable=True),
+        sa.Column("arguments", sa.Text(), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("changes", sa.Text(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("previous_hash", sa.String(length=64), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
     )
 
 
@@ -2463,4 +2616,61 @@ def _places() -> None:
         op.execute(
             "INSERT INTO location(id, code, name, kind, site_id, created_at) "
             f"VALUES ('{place_id}', '{code}', '{name}', '{kind}', '{place_id}', 0)"
+        )
+
+
+def _note_changes(table: str, key: str, columns: list[str], hidden: list[str]) -> None:
+    """Have the database note who changed what in a table, whoever asks for it.
+
+    `hidden` columns hold secrets, or what belongs to a person: only that they changed is noted.
+    """
+    if op.get_bind().dialect.name == "sqlite":
+        _note_changes_in_sqlite(table, key, columns, hidden)
+        return
+    shown = ", ".join(f"'{name}', (noted.{name})::text" for name in columns)
+    digests = ", ".join(f"'{name}', left(md5(noted.{name}::text), 8)" for name in hidden)
+    op.execute(
+        f"CREATE FUNCTION {table}_as_noted(noted {table}) RETURNS text LANGUAGE sql AS "
+        f"$$ SELECT jsonb_build_object({', '.join(filter(None, (shown, digests)))})::text $$"
+    )
+    op.execute(
+        f"CREATE FUNCTION {table}_is_noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "INSERT INTO trail_change(transaction_id, subject, row_id, before, after) VALUES("
+        f"(pg_current_xact_id()::text)::bigint, '{table}', "
+        f"CASE TG_OP WHEN 'DELETE' THEN OLD.{key} ELSE NEW.{key} END, "
+        f"CASE TG_OP WHEN 'INSERT' THEN NULL ELSE {table}_as_noted(OLD) END, "
+        f"CASE TG_OP WHEN 'DELETE' THEN NULL ELSE {table}_as_noted(NEW) END); "
+        "RETURN NULL; END $$"
+    )
+    op.execute(
+        f"CREATE TRIGGER {table}_changes AFTER INSERT OR DELETE OR "
+        f"UPDATE OF {', '.join((*columns, *hidden))} ON {table} "
+        f"FOR EACH ROW EXECUTE FUNCTION {table}_is_noted()"
+    )
+
+
+def _note_changes_in_sqlite(table: str, key: str, columns: list[str], hidden: list[str]) -> None:
+    def noted(row: str) -> str:
+        shown = [f"'{name}', CAST({row}.{name} AS TEXT)" for name in columns]
+        marks = [f"'{name}', '(hidden)'" for name in hidden]
+        return f"json_object({', '.join((*shown, *marks))})"
+
+    def changed() -> str:
+        shown = [f"'{name}', CAST(NEW.{name} AS TEXT)" for name in columns]
+        marks = [
+            f"'{name}', CASE WHEN NEW.{name} IS OLD.{name} THEN '(hidden)' "
+            "ELSE '(hidden, changed)' END"
+            for name in hidden
+        ]
+        return f"json_object({', '.join((*shown, *marks))})"
+
+    for verb, of, before, after in (
+        ("INSERT", "NEW", "NULL", noted("NEW")),
+        ("DELETE", "OLD", noted("OLD"), "NULL"),
+        (f"UPDATE OF {', '.join((*columns, *hidden))}", "NEW", noted("OLD"), changed()),
+    ):
+        op.execute(
+            f"CREATE TRIGGER {table}_notes_{verb.split()[0].lower()} AFTER {verb} ON {table} BEGIN "
+            f"INSERT INTO trail_change(subject, row_id, before, after) "
+            f"VALUES('{table}', {of}.{key}, {before}, {after}); END"
         )
