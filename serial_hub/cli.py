@@ -23,6 +23,7 @@ from hub_api.console import certificates
 from hub_api.engine.documents import core_schema
 from hub_api.public.public_schema import public_sdl
 from hub_api.schema import schema
+from hub_api.schema_changes import breaking_changes
 from serial_hub import demo, documents, key_commands, reconciling
 from serial_hub.compose import bring_up_to_date, compose, prepare, set_up
 from serial_hub.serving import serve
@@ -114,12 +115,21 @@ def reseal(settings: Settings) -> None:
     sys.exit(code)
 
 
-def print_schema(*, public: bool) -> None:
-    """Print the schema, or its public part, as SDL."""
-    if public:
-        sys.stdout.write(public_sdl(core_schema(schema)))
-    else:
-        print(schema.as_str())
+def print_schema(*, public: bool, check: str | None = None) -> None:
+    """Print the schema, or its public part, as SDL; or hold it to a released one.
+
+    With `check`, the file of the released schema, each change that breaks its clients is printed,
+    and the command ends with 1 if there is any.
+    """
+    text = public_sdl(core_schema(schema)) if public else schema.as_str() + "\n"
+    if check is None:
+        sys.stdout.write(text)
+        return
+    changes = breaking_changes(Path(check).read_text(encoding="utf-8"), text)
+    for change in changes:
+        print(change)
+    if changes:
+        sys.exit(1)
 
 
 def trust_documents(settings: Settings, options: argparse.Namespace) -> None:
@@ -148,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands: dict[str, Callable[[], None]] = {
         "serve": lambda: serve(settings, options.role),
         "migrate": lambda: bring_up_to_date(settings),
-        "schema": lambda: print_schema(public=options.public),
+        "schema": lambda: print_schema(public=options.public, check=options.check),
         "verify": lambda: verify(settings),
         "certificate": lambda: issue_certificate(
             settings, options.identifier, options.sku, as_page=options.html
@@ -184,6 +194,11 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("--role", choices=ROLES, default="all")
     commands.add_parser("migrate", help="bring the tables to this version")
     printing = commands.add_parser("schema", help="print the GraphQL schema")
+    printing.add_argument(
+        "--check",
+        metavar="FILE",
+        help="name what breaks clients of the released schema in FILE; ends with 1 if anything",
+    )
     printing.add_argument("--public", action="store_true", help="what publishable keys may ask")
     commands.add_parser("verify", help="verify every seal, unit and signature")
     issuing = commands.add_parser("certificate", help="print the custody certificate of a unit")

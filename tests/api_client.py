@@ -169,7 +169,7 @@ def dump(world: World) -> dict[str, Any]:
 
 
 class Counter:
-    """Counts the statements that read."""
+    """Counts the statements that read, but for those that find the caller."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.statements: list[str] = []
@@ -179,7 +179,8 @@ class Counter:
 
     def _counted(self, rows: Any) -> Any:
         def counted(tx: Any, statement: str, **values: Any) -> list[Any]:
-            self.statements.append(statement)
+            if "FROM api_key" not in statement:  # read now and then, whatever is asked
+                self.statements.append(statement)
             found: list[Any] = rows(tx, statement, **values)
             return found
 

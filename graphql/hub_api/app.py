@@ -125,15 +125,6 @@ def create_app(parts: Parts) -> Starlette:
         async with parts.beside():
             yield
 
-    session = Middleware(
-        SessionMiddleware,
-        secret_key=vault.derive("console sessions"),
-        session_cookie="serial_hub_session",
-        # How long a browser keeps it; the session itself ends on the server.
-        max_age=parts.settings.session_hours * 3600,
-        same_site="lax",
-        https_only=parts.settings.public_url.startswith("https://"),
-    )
     hosts = parts.settings.host_names()
     compressed = CompressMiddleware(endpoint, **_COMPRESSION)
     return _Hub(
@@ -150,11 +141,23 @@ def create_app(parts: Parts) -> Starlette:
             Route("/imports", uploads.receive, methods=["POST"]),
             Route("/healthz", lambda _: JSONResponse({"status": "alive"})),
             Route("/readyz", _ready(parts.database)),
-            Mount("/console", routes=console.routes(), middleware=[session]),
+            Mount("/console", routes=console.routes(), middleware=[_sessions(parts.settings)]),
         ],
         middleware=[Middleware(Hygiene, hosts=hosts)],
         lifespan=lifespan,
         exception_handlers=dict.fromkeys(TROUBLES, _try_again),
+    )
+
+
+def _sessions(settings: Settings) -> Middleware:
+    """Return what keeps the name of a console session in a cookie; it ends on the server."""
+    return Middleware(
+        SessionMiddleware,
+        secret_key=settings.vault().derive("console sessions"),
+        session_cookie="serial_hub_session",
+        max_age=settings.session_hours * 3600,
+        same_site="lax",
+        https_only=settings.public_url.startswith("https://"),
     )
 
 

@@ -267,16 +267,6 @@ def create_publishable(
     return key_id, secret
 
 
-def origins(tx: Transaction) -> frozenset[str]:
-    """Return the origins of all publishable keys that were not revoked."""
-    rows = tx.rows_as(
-        _Origins,
-        "SELECT origins FROM api_key WHERE origins IS NOT NULL AND revoked_at IS NULL "
-        "ORDER BY id DESC LIMIT 1000",
-    )
-    return frozenset(each for row in rows for each in orjson.loads(row["origins"]))
-
-
 def revoke(tx: Transaction, key_id: str, now: datetime) -> None:
     """Revoke a key; raises UnknownReference."""
     reference(tx, "api_key", "id", key_id)
@@ -315,10 +305,6 @@ class ListedKey(TypedDict):
     commands: str | None
     addresses: str | None
     origins: str | None
-
-
-class _Origins(TypedDict):
-    origins: str
 
 
 class _CallerRow(TypedDict):

@@ -10,10 +10,12 @@ from graphql import (
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLObjectType,
+    GraphQLScalarType,
     get_named_type,
 )
 
 from commanding import CORE
+from hub_api.common.problems import TYPES
 from hub_api.descriptions.arguments import ARGUMENTS
 from hub_api.descriptions.describe import VALUES
 from hub_api.descriptions.fields import FIELDS
@@ -35,6 +37,18 @@ def described() -> Iterator[tuple[str, str | None]]:
                 yield f"{name}.{field}", shown.description
                 for argument, each in getattr(shown, "args", {}).items():
                     yield f"{name}.{field}.{argument}", each.description
+
+
+def test_each_code_of_a_problem_has_its_type_and_the_other_way_round() -> None:
+    enum = CORE.type_map["ProblemCode"]
+    assert isinstance(enum, GraphQLEnumType)
+    assert set(enum.values) == {refusal.code for refusal in TYPES}
+
+
+def test_each_scalar_beyond_graphql_says_where_it_is_specified() -> None:
+    scalars = [each for each in CORE.type_map.values() if isinstance(each, GraphQLScalarType)]
+    unspecified = {each.name for each in scalars if each.specified_by_url is None}
+    assert unspecified == {"Int", "Float", "String", "Boolean", "ID"}
 
 
 def test_everything_has_a_description() -> None:

@@ -5,6 +5,7 @@ error whose `extensions.code` is the same code.
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any, Union
 
 import strawberry
@@ -19,9 +20,40 @@ from hub.vocabulary import HoldReason
 from hub_api.engine.wire import TRY_AGAIN
 
 
+class ProblemCode(StrEnum):
+    """What a client acts on: one code for each type of problem."""
+
+    INVALID_BARCODE = "INVALID_BARCODE"
+    INVALID_INPUT = "INVALID_INPUT"
+    UNKNOWN_UNIT = "UNKNOWN_UNIT"
+    AMBIGUOUS_UNIT = "AMBIGUOUS_UNIT"
+    UNKNOWN_REFERENCE = "UNKNOWN_REFERENCE"
+    DUPLICATE_SERIAL = "DUPLICATE_SERIAL"
+    CAPTURE_REQUIRED = "CAPTURE_REQUIRED"
+    STEP_NOT_ALLOWED = "STEP_NOT_ALLOWED"
+    UNIT_PROMISED = "UNIT_PROMISED"
+    UNIT_BLOCKED = "UNIT_BLOCKED"
+    UNIT_EXPIRED = "UNIT_EXPIRED"
+    WRONG_UNIT = "WRONG_UNIT"
+    ORDER_ON_HOLD = "ORDER_ON_HOLD"
+    OUT_OF_ORDER = "OUT_OF_ORDER"
+    VERSION_CONFLICT = "VERSION_CONFLICT"
+    CONTRADICTS_HISTORY = "CONTRADICTS_HISTORY"
+    CANNOT_MERGE = "CANNOT_MERGE"
+    RUN_UNDER_WAY = "RUN_UNDER_WAY"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    NOT_ENOUGH_STOCK = "NOT_ENOUGH_STOCK"
+    ACCOUNT_IN_USE = "ACCOUNT_IN_USE"
+    FORBIDDEN = "FORBIDDEN"
+    APPROVAL_NEEDED = "APPROVAL_NEEDED"
+
+
+strawberry.enum(ProblemCode, description="Stable code of a problem; its type says the same.")
+
+
 @strawberry.interface(description="Why nothing was done. `code` never changes; act on it.")
 class Problem:
-    code: str
+    code: ProblemCode
     message: str
 
 
@@ -226,7 +258,7 @@ def problem(code: str, message: str, details: Mapping[str, Any] | None) -> Probl
     if shown is CannotMerge:
         given["reasons"] = [MergeObstacle(each) for each in given.get("reasons", ())]
     names = shown.__dataclass_fields__.keys() & given.keys()
-    return shown(code=code, message=message, **{name: given[name] for name in names})
+    return shown(code=ProblemCode(code), message=message, **{name: given[name] for name in names})
 
 
 class _Handler(strawberry.ExceptionHandler):  # type: ignore[type-arg] # its types are set below

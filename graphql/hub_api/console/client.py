@@ -9,7 +9,8 @@ from typing import Any
 from uuid import uuid4
 
 from hub_api.common.context import Context
-from hub_api.engine.execution import Asked, Execution
+from hub_api.engine.asked import Asked
+from hub_api.engine.execution import Execution
 from hub_api.engine.wire import RequestError
 
 #: What a page answers for a code of the API; any other code is a fault of what was asked.

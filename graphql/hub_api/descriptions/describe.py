@@ -15,6 +15,7 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
+    GraphQLScalarType,
     GraphQLSchema,
     GraphQLUnionType,
 )
@@ -26,6 +27,13 @@ from hub_api.descriptions.reconciliation_values import RECONCILIATION_VALUES
 from hub_api.descriptions.unit_values import UNIT_VALUES
 
 VALUES = UNIT_VALUES | PROCESS_VALUES | RECONCILIATION_VALUES
+SPECIFICATIONS = {
+    "Date": "https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+    "DateTime": "https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+    "Decimal": "https://speleotrove.com/decimal/daconvs.html",
+    "Amount": "https://speleotrove.com/decimal/daconvs.html",
+}
+"""Where the scalars that are not GraphQL's own are specified."""
 PAGES = {"Connection": "Page of a list.", "Edge": "Item of a page, with its cursor."}
 
 
@@ -43,9 +51,18 @@ def describe(schema: strawberry.Schema) -> strawberry.Schema:
             for field, each in type_.fields.items():
                 each.description = each.description or _found(ARGUMENTS, name, field)
         elif isinstance(type_, GraphQLEnumType):
+            values = VALUES.get(name) or _of_types(core, name)
             for value, shown in type_.values.items():
-                shown.description = shown.description or VALUES.get(name, {}).get(value)
+                shown.description = shown.description or values.get(value)
+        elif isinstance(type_, GraphQLScalarType):
+            type_.specified_by_url = type_.specified_by_url or SPECIFICATIONS.get(name)
     return schema
+
+
+def _of_types(schema: GraphQLSchema, enum: str) -> dict[str, str | None]:
+    """Return what the codes of problems mean: what their types say, as UnknownUnit."""
+    codes = getattr(schema.type_map[enum], "values", ()) if enum == "ProblemCode" else ()
+    return {code: schema.type_map[code.title().replace("_", "")].description for code in codes}
 
 
 def _describe_fields(type_: GraphQLObjectType | GraphQLInterfaceType) -> None:

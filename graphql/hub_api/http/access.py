@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket
 
-from hub.access import guessing, keys, sessions
+from hub.access import guessing, keys, sessions, web_origins
 from hub.access.keys import Caller
 from hub.access.sessions import Lifetimes, Owner, OwnerKind
 from hub.access.vault import Vault
@@ -126,7 +126,7 @@ class Access:
 
     async def origins(self) -> frozenset[str]:
         """Return the origins of pages that may call."""
-        return await self._database.read(keys.origins)
+        return await self._database.read(web_origins.allowed)
 
     async def _opened(self, connection: HTTPConnection, header: str | None) -> Context:
         address = address_of(connection)

@@ -25,7 +25,8 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.unset import UNSET, UnsetType
 
 from hub.storage.database import TROUBLES
-from hub_api.engine.execution import Asked, Execution, Payload, log_bug, masked
+from hub_api.engine.asked import Asked
+from hub_api.engine.execution import Execution, Payload, log_bug, masked
 from hub_api.engine.wire import RequestError, request_id, try_again
 from hub_api.http.cors import KnownOrigins
 from hub_api.http.view import Unauthenticated

@@ -13,8 +13,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub.storage.database import TROUBLES
+from hub_api.engine.asked import Asked
 from hub_api.engine.documents import Document, Operation
-from hub_api.engine.execution import Asked, Execution, Payload, log_bug, masked
+from hub_api.engine.execution import Execution, Payload, log_bug, masked
 from hub_api.engine.wire import (
     EVENT_STREAM,
     HTML,

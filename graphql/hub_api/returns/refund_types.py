@@ -30,7 +30,7 @@ class RefundLineInput:
 
 @strawberry.type(description="Units of an order line that are paid back.")
 class RefundLine:
-    order_line_id: strawberry.ID
+    order_line_id: strawberry.ID = strawberry.field(description="Our id of the line.")
     order_line_ref: str = strawberry.field(description="The channel's own reference.")
     quantity: int
     amount: Decimal = strawberry.field(description="For all of the units, tax included.")
@@ -60,8 +60,8 @@ class Refund:
     reason: str
     refund_reference: str | None = strawberry.field(description="The channel's own reference.")
     error: str | None = strawberry.field(description="Why the channel did not pay.")
-    requested_by: str
-    requested_at: datetime
+    requested_by: str = strawberry.field(description="Name of the key that asked for it.")
+    requested_at: datetime = strawberry.field(description="Instant of the request.")
     settled_at: datetime | None = strawberry.field(
         description="Instant at which the channel paid or refused."
     )

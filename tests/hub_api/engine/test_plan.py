@@ -24,8 +24,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strawberry.dataloader import DataLoader
 
+from hub_api.engine.asked import Asked
 from hub_api.engine.documents import Documents, core_schema
-from hub_api.engine.execution import Asked, Execution
+from hub_api.engine.execution import Execution
 from hub_api.engine.limits import Limits
 from hub_api.engine.plan import Planner
 
