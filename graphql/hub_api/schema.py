@@ -52,6 +52,7 @@ from hub_api.inbound.unserialized_mutations import SerializationMutation
 from hub_api.inbound.unserialized_queries import SerializationQuery
 from hub_api.kits.mutations import KitMutation
 from hub_api.kits.queries import KitQuery
+from hub_api.nodes.queries import NodeQuery
 from hub_api.orders.direct_orders import DirectOrderMutation
 from hub_api.orders.mutations import OrderMutation
 from hub_api.orders.queries import OrderQuery
@@ -90,6 +91,7 @@ from hub_api.webhooks.queries import WebhookQuery
 
 @strawberry.type(description="Questions. None of them changes anything.")
 class Query(
+    NodeQuery,
     UnitQuery,
     EventQuery,
     KitQuery,

@@ -73,7 +73,7 @@ class AdministrationMutation:
 
         done = await call.once(context, do)
         secret = None if done.replayed else secrets[-1]
-        return NewApiKey(id=strawberry.ID(done.value), secret=secret, replayed=done.replayed)
+        return NewApiKey(key_id=strawberry.ID(done.value), secret=secret, replayed=done.replayed)
 
     @command(
         Scope.ADMIN,

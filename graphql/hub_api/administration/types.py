@@ -68,7 +68,7 @@ class KeyNarrowingInput:
 
 @strawberry.type(description="A new key with its secret: keep it, it is not shown again.")
 class NewApiKey:
-    id: strawberry.ID
+    key_id: strawberry.ID = strawberry.field(description="Id of the key.")
     secret: str | None = strawberry.field(
         description="The secret, shown once: null when the idempotency key was used before."
     )

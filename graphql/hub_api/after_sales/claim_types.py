@@ -12,6 +12,7 @@ from hub.errors import UnknownReference
 from hub.storage.documents import document
 from hub.storage.sql import Row
 from hub_api.common.context import Info
+from hub_api.common.nodes import Node
 from hub_api.units.coverage import UnitCover
 from hub_api.units.types import Unit
 
@@ -23,7 +24,7 @@ class NoticedClaim:
 
 
 @strawberry.type(description="A claim about one unit, with all that its decision stands on.")
-class WarrantyClaim:
+class WarrantyClaim(Node):
     id: strawberry.ID
     fault: str
     customer_ref: str | None

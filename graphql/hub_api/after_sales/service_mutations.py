@@ -95,7 +95,7 @@ class ServiceMutation:
 
         done = await call.once(context, do)
         return CoverChanged(
-            id=strawberry.ID(done.value[0]), replayed=done.replayed, unit_id=done.value[1]
+            cover_id=strawberry.ID(done.value[0]), replayed=done.replayed, unit_id=done.value[1]
         )
 
     @command(
@@ -106,7 +106,7 @@ class ServiceMutation:
     async def revoke_cover(self, call: Call, id: strawberry.ID) -> CoverChanged:
         context = call.context.command_context()
         done = await call.once(context, lambda work: cover.revoke(work.tx, context, id))
-        return CoverChanged(id=id, replayed=done.replayed, unit_id=done.value)
+        return CoverChanged(cover_id=id, replayed=done.replayed, unit_id=done.value)
 
     @command(
         Scope.POS,

@@ -38,7 +38,7 @@ class GrantedCover(Enum):
 
 @strawberry.type(description="A unit whose cover was changed.")
 class CoverChanged:
-    id: strawberry.ID = strawberry.field(description="Of the cover.")
+    cover_id: strawberry.ID = strawberry.field(description="Id of the cover.")
     replayed: bool = strawberry.field(
         description="The key was used before: this is the first answer again."
     )

@@ -127,7 +127,7 @@ class ReasonCount:
 
 @strawberry.type(description="A unit and why it counts for a channel, or does not.")
 class ExplainedUnit:
-    id: strawberry.ID
+    unit_id: strawberry.ID = strawberry.field(description="Our id of the unit.")
     serial: str
     reason: Reason
     status: Status
@@ -142,16 +142,16 @@ class ExplainedUnit:
     def of(cls, row: Row) -> "ExplainedUnit":
         """Show a row."""
         given = {
-            "id": strawberry.ID(row["id"]),
+            "unit_id": strawberry.ID(row["id"]),
             "reason": Reason(row["reason"]),
             "status": Status(row["status"]),
             "condition": Condition(row["condition"]),
         }
-        return cls(**{**row, **given})
+        return cls(**{name: row[name] for name in row if name != "id"} | given)
 
     @strawberry.field(description="The kinds of its blocks.")
     async def blocks(self, info: Info) -> list[str]:
-        found: list[str] = await info.context.loaders.of(reasons.blocks).load(self.id)
+        found: list[str] = await info.context.loaders.of(reasons.blocks).load(self.unit_id)
         return found
 
 

@@ -12,6 +12,7 @@ from hub.clock import moment
 from hub.storage.documents import document
 from hub.storage.sql import Row, Transaction
 from hub_api.common.context import Info
+from hub_api.common.nodes import Node
 from hub_api.engine.stored import each
 
 
@@ -41,7 +42,7 @@ class CaseEvent:
 
 
 @strawberry.type(description="Exception that no rule settles: a person decides.")
-class Case:
+class Case(Node):
     id: strawberry.ID
     kind: CaseKind
     subject: str

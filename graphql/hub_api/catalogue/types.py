@@ -21,6 +21,7 @@ from hub.recalls import serial_periods
 from hub.storage.documents import values
 from hub.storage.sql import Row
 from hub_api.common.context import Info
+from hub_api.common.nodes import Node
 
 # What the cost of a question assumes of a product: so many places and channels where it is.
 USUAL_PLACES = 10
@@ -47,7 +48,7 @@ class Manufacturer:
 
 
 @strawberry.type(description="A place where units are.")
-class Location:
+class Location(Node):
     id: strawberry.ID
     code: str
     name: str
@@ -69,7 +70,7 @@ class Location:
 
 
 @strawberry.type(description="Product with its own SKU.")
-class Product:
+class Product(Node):
     id: strawberry.ID
     sku: str
     name: str

@@ -15,6 +15,7 @@ from hub.sync.channels import GoneOrders, Oversell
 from hub.sync.circuit import CircuitState
 from hub_api.availability.types import AvailabilityPolicy, AvailabilityPolicyInput
 from hub_api.common.context import Info
+from hub_api.common.nodes import Node
 from hub_api.engine.stored import each
 
 
@@ -96,7 +97,7 @@ class ChannelStream:
 
 
 @strawberry.type(description="One account at a marketplace, a POS or a manufacturer.")
-class Channel:
+class Channel(Node):
     id: strawberry.ID
     code: str
     name: str

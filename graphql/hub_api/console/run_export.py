@@ -179,7 +179,7 @@ def _cells(difference: Mapping[str, Any]) -> tuple[object, ...]:
 
 def _proofs(proofs: Iterable[Mapping[str, Any]]) -> str:
     return "; ".join(
-        f"{proof['at']} {proof['text']} ({proof['record']} {proof['id']})" for proof in proofs
+        f"{proof['at']} {proof['text']} ({proof['record']} {proof['recordId']})" for proof in proofs
     )
 
 

@@ -13,6 +13,7 @@ from hub.lifecycle import Action
 from hub.storage.documents import document
 from hub.storage.sql import Row
 from hub_api.common.context import Info
+from hub_api.common.nodes import Node
 from hub_api.common.paging import Connection, page, position
 from hub_api.common.problems import Problem, problem
 from hub_api.units.types import Unit
@@ -117,7 +118,7 @@ class CountResult:
 
 
 @strawberry.type(description="A count by serial of a site or a bin.")
-class StockCount:
+class StockCount(Node):
     id: strawberry.ID
     ref: str
     location: str

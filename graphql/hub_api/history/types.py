@@ -89,7 +89,7 @@ class UnitStanding:
 
 @strawberry.type(description="A unit that was at a place at an instant.")
 class StockedUnit:
-    id: strawberry.ID = strawberry.field(description="The unit's.")
+    unit_id: strawberry.ID = strawberry.field(description="Our id of the unit.")
     serial: str
     sku: str
     status: Status
@@ -100,7 +100,7 @@ class StockedUnit:
     def of(cls, row: Row) -> "StockedUnit":
         """Show a row."""
         return cls(
-            id=strawberry.ID(row["id"]),
+            unit_id=strawberry.ID(row["id"]),
             serial=row["serial"],
             sku=row["sku"],
             status=Status(row["status"]),

@@ -8,6 +8,7 @@ from hub import imports
 from hub.clock import moment
 from hub.storage.sql import Row
 from hub_api.common.context import Info
+from hub_api.common.nodes import Node
 from hub_api.common.paging import Connection, page, position
 
 
@@ -49,7 +50,7 @@ class RefusedRows:
 
 
 @strawberry.type(description="A file of units that is, or was, read in.")
-class ImportRun:
+class ImportRun(Node):
     id: strawberry.ID
     name: str
     format: str

@@ -13,6 +13,7 @@ from hub.inbound.ship_notices import DeliveryState
 from hub.ledger.event_writer import SCANS_MAX
 from hub.storage.sql import Row
 from hub_api.common.context import Info
+from hub_api.common.nodes import Node
 from hub_api.engine.stored import each
 from hub_api.units.results import UnitResult
 
@@ -100,7 +101,7 @@ class AdvanceShipNoticeCheck:
 
 
 @strawberry.type(description="Advance ship notice of a supplier.")
-class AdvanceShipNotice:
+class AdvanceShipNotice(Node):
     id: strawberry.ID
     supplier: str
     ref: str

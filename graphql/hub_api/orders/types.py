@@ -15,6 +15,7 @@ from hub.storage.rows import OrderLineRow
 from hub.storefront import addresses
 from hub.vocabulary import HoldReason, LineKind, OrderState
 from hub_api.common.context import Info
+from hub_api.common.nodes import Node
 from hub_api.engine.stored import each
 from hub_api.returns.channel_returns import ChannelReturn
 from hub_api.units.types import Unit
@@ -159,7 +160,7 @@ class DeliveryAddress:
 
 
 @strawberry.type(description="An order of a channel.")
-class Order:
+class Order(Node):
     id: strawberry.ID
     number: str
     ref: str = strawberry.field(description="The channel's own reference.")

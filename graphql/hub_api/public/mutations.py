@@ -43,7 +43,7 @@ class PublicMutation:
 
         done = await call.once(context, do)
         key = None if done.replayed else made[-1]
-        return NewApiKey(id=strawberry.ID(done.value), secret=key, replayed=done.replayed)
+        return NewApiKey(key_id=strawberry.ID(done.value), secret=key, replayed=done.replayed)
 
     @command(
         Scope.ADMIN,

@@ -44,7 +44,9 @@ def _public(node: TypeDefinitionNode) -> TypeDefinitionNode | None:
     if isinstance(node, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
         public = PUBLIC.get(node.name.value, ())
         fields = tuple(field for field in node.fields or () if field.name.value in public)
-        return type(node)(**{**_parts(node), "fields": fields}) if fields else None
+        shared = tuple(each for each in node.interfaces or () if each.name.value in PUBLIC)
+        given = {**_parts(node), "fields": fields, "interfaces": shared}
+        return type(node)(**given) if fields else None
     if isinstance(node, UnionTypeDefinitionNode):
         members = tuple(each for each in node.types or () if each.name.value in PUBLIC)
         return type(node)(**{**_parts(node), "types": members}) if members else None

@@ -19,6 +19,7 @@ from hub.storage.documents import document
 from hub.storage.sql import Row
 from hub_api.common.command_inputs import AdvanceShipNoticeReference
 from hub_api.common.context import Info
+from hub_api.common.nodes import Node
 from hub_api.common.paging import Connection, page, position
 from hub_api.engine.stored import each
 from hub_api.units.types import Unit
@@ -294,7 +295,7 @@ class RecalledCustomer:
 
 
 @strawberry.type(description="A recall: it catches what it describes, now and later, until closed.")
-class Recall:
+class Recall(Node):
     id: strawberry.ID
     ref: str
     title: str

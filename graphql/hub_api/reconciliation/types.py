@@ -15,6 +15,7 @@ from hub.reconciliation.listing_imports import IMPORTED_MAX
 from hub.reconciliation.plans import Planned
 from hub.storage.documents import document, readable, values
 from hub_api.common.context import Info
+from hub_api.common.nodes import Node
 from hub_api.common.paging import Connection, page, position
 from hub_api.engine.stored import each
 
@@ -24,7 +25,7 @@ class DifferenceProof:
     record: str = strawberry.field(
         description="Kind of the record: push_attempt, sales_order, channel_return, inbox, …"
     )
-    id: strawberry.ID
+    record_id: strawberry.ID = strawberry.field(description="Id of the record.")
     at: datetime
     text: str = strawberry.field(description="Statement of the record.")
 
@@ -33,7 +34,7 @@ class DifferenceProof:
     description="Where a channel and the ledger disagree. It lasts while both claims stay as they "
     "are."
 )
-class Difference:
+class Difference(Node):
     id: strawberry.ID
     run_id: strawberry.ID
     channel: str
@@ -138,7 +139,7 @@ def identity(value: str | None) -> strawberry.ID | None:
 def _proof(stored: dict[str, str]) -> DifferenceProof:
     return DifferenceProof(
         record=stored["record"],
-        id=strawberry.ID(stored["id"]),
+        record_id=strawberry.ID(stored["id"]),
         at=datetime.fromisoformat(stored["at"]),
         text=stored["text"],
     )
@@ -222,7 +223,7 @@ class NotCompared:
     description="One comparison; each subject is counted once: compared = matched + inFlight + "
     "explained + differencesFound."
 )
-class ReconciliationRun:
+class ReconciliationRun(Node):
     id: strawberry.ID
     channel: str
     channel_name: str

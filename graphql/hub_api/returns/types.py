@@ -13,6 +13,7 @@ from hub.returns.findings import ReturnFinding
 from hub.storage.documents import document
 from hub.storage.sql import Row
 from hub_api.common.context import Info
+from hub_api.common.nodes import Node
 from hub_api.units.types import Unit
 
 RETURNS = (
@@ -83,7 +84,7 @@ def _announced(said: dict[str, Any] | None) -> ChannelReturnFact | None:
 
 
 @strawberry.type(description="An answer at the counter, kept with all that it stands on.")
-class ReturnCase:
+class ReturnCase(Node):
     id: strawberry.ID
     identifier: str = strawberry.field(description="As it was read.")
     decision: ReturnDecision

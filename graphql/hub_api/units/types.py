@@ -29,6 +29,7 @@ from hub.unit_records.further_identifiers import Audience
 from hub.vocabulary import BizStep, CaptureMethod, Disposition, OrderState
 from hub_api.catalogue.types import Location, Product
 from hub_api.common.context import Info
+from hub_api.common.nodes import Node
 from hub_api.engine.stored import each
 from hub_api.units.client_facts import ClientFacts
 from hub_api.units.coverage import CoverAnswer, ServiceRecord
@@ -143,7 +144,7 @@ class UnitEvent:
 
 @strawberry.type(description="The order of a unit; ask `order` for its lines.")
 class UnitOrder:
-    id: strawberry.ID
+    order_id: strawberry.ID
     number: str
     channel: str
     channel_name: str
@@ -189,7 +190,7 @@ async def _kit_links(info: Info, unit_id: str, column: str, as_of: datetime | No
 
 
 @strawberry.type(description="One physical unit.")
-class Unit(UnitSales, SerializationFacts, ClientFacts):
+class Unit(Node, UnitSales, SerializationFacts, ClientFacts):
     id: strawberry.ID
     serial: str = strawberry.field(description="As it stands on the label.")
     product: Product
@@ -368,7 +369,7 @@ class Unit(UnitSales, SerializationFacts, ClientFacts):
         order_id = await info.context.loaders.of(order_views.line_orders).load(self.line_id)
         row = await info.context.loaders.of(order_views.orders_by_id).load(order_id)
         return UnitOrder(
-            id=strawberry.ID(row["id"]),
+            order_id=strawberry.ID(row["id"]),
             number=row["number"],
             channel=row["channel_code"],
             channel_name=row["channel_name"],

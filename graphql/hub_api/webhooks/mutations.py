@@ -39,7 +39,7 @@ class WebhookQueued:
 
 @strawberry.type(description="An address that was deleted.")
 class WebhookDeleted:
-    id: strawberry.ID
+    webhook_id: strawberry.ID = strawberry.field(description="Id that the webhook had.")
     replayed: bool
 
 
@@ -168,7 +168,7 @@ class WebhookMutation:
             return id
 
         done = await call.once(context, do)
-        return WebhookDeleted(id=id, replayed=done.replayed)
+        return WebhookDeleted(webhook_id=id, replayed=done.replayed)
 
     @command(
         Scope.OPS,

@@ -11,6 +11,7 @@ from hub.storage.documents import values
 from hub.storage.sql import Row
 from hub.webhooks import EndpointCard, EndpointState, messages, signing
 from hub_api.common.context import Info
+from hub_api.common.nodes import Node
 from hub_api.engine.stored import each
 
 
@@ -107,7 +108,7 @@ class WebhookDelivery:
 
 
 @strawberry.type(description="Endpoint that receives events.")
-class WebhookEndpoint:
+class WebhookEndpoint(Node):
     id: strawberry.ID
     url: str
     description: str

@@ -10,7 +10,7 @@ from world import World
 
 CHANNEL = """mutation($channel: ChannelInput!) {
   done: registerChannel(idempotencyKey: "NEW", channel: $channel) { __typename
-  ... on Channel { code account sharesAccount goneOrders goneOrderMinutes }
+  ... on Channel { channelCode: code account sharesAccount goneOrders goneOrderMinutes }
   ... on AccountInUse { code message channel } ... on Problem { code message } } }"""
 STREAMS = """query($code: String!) { channel(code: $code) { streams {
   name attempts failures failingSince lastSuccessAt error pageDivisor } } }"""

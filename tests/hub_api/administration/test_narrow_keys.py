@@ -15,7 +15,7 @@ MAKE = """mutation($name: String!, $scopes: [KeyScope!]!, $client: String,
     $narrowing: KeyNarrowingInput, $key: String! = "NEW") {
   done: createApiKey(idempotencyKey: $key, name: $name, scopes: $scopes, client: $client,
     narrowing: $narrowing) { __typename
-    ... on NewApiKey { id secret } ... on InvalidInput { field message }
+    ... on NewApiKey { keyId secret } ... on InvalidInput { field message }
     ... on Problem { code } } }"""
 LIST = """{ apiKeys { name site client commands addresses createdBy expiresAt lastUsedAt
     lastUsedFrom } }"""

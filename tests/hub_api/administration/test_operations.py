@@ -24,7 +24,8 @@ from world import World
 PROBLEM = "... on Problem { code message } ... on InvalidInput { field }"
 CHANNEL = f"""mutation($channel: ChannelInput!) {{
   done: registerChannel(idempotencyKey: "NEW", channel: $channel) {{
-  __typename ... on Channel {{ code name connector capabilities state safetyBuffer }} {PROBLEM} }}
+  __typename {PROBLEM}
+  ... on Channel {{ channelCode: code name connector capabilities state safetyBuffer }} }}
 }}"""
 CHECK = f"""mutation($code: String!) {{ done: checkChannel(idempotencyKey: "NEW", code: $code) {{
   __typename ... on ChannelCheck {{ ok message }} {PROBLEM} }} }}"""
@@ -52,7 +53,7 @@ REPLAY = f"""mutation($ids: [ID!]) {{
   __typename ... on Replayed {{ messages }} {PROBLEM} }} }}"""
 MAKE_KEY = f"""mutation($name: String!, $scopes: [KeyScope!]!) {{
   done: createApiKey(idempotencyKey: "NEW", name: $name, scopes: $scopes) {{
-  __typename ... on NewApiKey {{ id secret }}
+  __typename ... on NewApiKey {{ keyId secret }}
   {PROBLEM} }} }}"""
 REVOKE = f"""mutation($id: ID!) {{ done: revokeApiKey(idempotencyKey: "NEW", id: $id) {{ __typename
   ... on Viewer {{ name }} {PROBLEM} }} }}"""
@@ -83,12 +84,12 @@ def test_a_key_works_from_when_it_is_made_until_it_is_revoked(world: World) -> N
         assert made["secret"] not in listing.text
         newest = listing.json()["data"]["apiKeys"][0]
         assert newest == {
-            "id": made["id"],
+            "id": made["keyId"],
             "name": "dock 3",
             "scopes": ["SCANNER"],
             "revokedAt": None,
         }
-        assert (await admin.ask(REVOKE, id=made["id"]))["done"]["__typename"] == "Viewer"
+        assert (await admin.ask(REVOKE, id=made["keyId"]))["done"]["__typename"] == "Viewer"
         answer = await dock.post(VIEWER)
         assert answer.status_code == 401
         assert answer.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
@@ -228,7 +229,7 @@ def test_the_secret_of_a_channel_is_seen_nowhere(
             assert answer.status_code == 200
             said.append(answer.text)
         assert '"ok":false' in said[1]
-        assert '"code":"shop"' in said[0]
+        assert '"channelCode":"shop"' in said[0]
 
     with caplog.at_level(logging.DEBUG):
         play(world, story)

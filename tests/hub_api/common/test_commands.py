@@ -19,11 +19,11 @@ from hub.errors import Forbidden
 from hub_api.common import commands
 from hub_api.common.commands import COMMANDS, Command
 from hub_api.schema import schema
-from world import World
+from world import NOON, World
 
 MAKE_KEY = """mutation($key: String!, $name: String!) {
   made: createApiKey(idempotencyKey: $key, name: $name, scopes: [POS]) { __typename
-    ... on NewApiKey { id secret replayed } ... on Problem { code } } }"""
+    ... on NewApiKey { keyId secret replayed } ... on Problem { code } } }"""
 CREATE = """mutation($secret: String) {
   done: createWebhook(idempotencyKey: "k", secret: $secret, webhook: { url: "https://a.example/x" })
   { __typename ... on WebhookChange { replayed endpoint { id } } ... on Problem { code } } }"""
@@ -43,6 +43,7 @@ class Stub:
 
     vault = Vault()
     caller = Caller("k", "key", frozenset())
+    clock = staticmethod(lambda: NOON)
 
     def require(self, *scopes: Scope) -> None:
         assert scopes
@@ -131,7 +132,7 @@ def test_an_api_key_is_made_once_for_its_idempotency_key(world: World) -> None:
         made = (await admin.ask(MAKE_KEY, key="k", name="till"))["made"]
         again = (await admin.ask(MAKE_KEY, key="k", name="till"))["made"]
         assert made["secret"]
-        assert (again["id"], again["secret"], again["replayed"]) == (made["id"], None, True)
+        assert (again["keyId"], again["secret"], again["replayed"]) == (made["keyId"], None, True)
         other = (await admin.ask(MAKE_KEY, key="k", name="another till"))["made"]
         assert other["__typename"] == "IdempotencyKeyReused"
 

@@ -43,7 +43,7 @@ PUSH = """mutation($documents: [TrustedDocumentInput!]!) {
     ... on InvalidInput { field message } ... on Problem { code } } }"""
 MAKE = """mutation($origins: [String!]!, $key: String! = "NEW") {
   done: createPublishableKey(idempotencyKey: $key, name: "shop", origins: $origins) { __typename
-    ... on NewApiKey { id secret replayed } ... on InvalidInput { field message } } }"""
+    ... on NewApiKey { keyId secret replayed } ... on InvalidInput { field message } } }"""
 
 
 def sha256(text: str) -> str:
@@ -267,7 +267,7 @@ def test_a_publishable_key_is_shown_once_and_listed_with_its_origins(world: Worl
         (row,) = [
             each
             for each in (await admin.ask("{ apiKeys { id scopes origins } }"))["apiKeys"]
-            if each["id"] == first["id"]
+            if each["id"] == first["keyId"]
         ]
         assert row["scopes"] == ["CARTS"]
         assert row["origins"] == ["http://localhost:5173", SHOP]

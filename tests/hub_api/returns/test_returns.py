@@ -235,10 +235,10 @@ def test_cover_is_granted_registered_activated_and_answered(world: World) -> Non
     sold(world)
     grant = """mutation($key: String!) { done: grantCover(idempotencyKey: $key,
       unit: {identifier: "SN-1"}, kind: EXTENDED_WARRANTY, reference: "X-1", provider: "Assure",
-      endsOn: "2031-01-01") { __typename ... on CoverChanged { id replayed unit { serial } }
+      endsOn: "2031-01-01") { __typename ... on CoverChanged { coverId replayed unit { serial } }
       ... on Problem { code message } } }"""
     revoke = """mutation($key: String!, $id: ID!) { done: revokeCover(idempotencyKey: $key, id: $id)
-      { __typename ... on CoverChanged { id } ... on Problem { code } } }"""
+      { __typename ... on CoverChanged { coverId } ... on Problem { code } } }"""
     activate = f"""mutation {{ done: activateUnits(idempotencyKey: "on", units: [
       {{identifier: "SN-1"}}, {{identifier: "SN-404"}}]) {MOVED} }}"""
     register = f"""mutation($key: String!, $on: Date!) {{ done: registerUnit(idempotencyKey: $key,
@@ -262,9 +262,10 @@ def test_cover_is_granted_registered_activated_and_answered(world: World) -> Non
             ("OWN", "2028-11-01"),
             ("EXTENDED_WARRANTY", "2031-01-01"),
         ]
-        assert cover["covers"][1]["id"] == granted["id"]
-        assert (await done(till, revoke, key="v-1", id=granted["id"]))["code"] == "FORBIDDEN"
-        assert (await done(ops, revoke, key="v-2", id=granted["id"]))["id"] == granted["id"]
+        assert cover["covers"][1]["id"] == granted["coverId"]
+        assert (await done(till, revoke, key="v-1", id=granted["coverId"]))["code"] == "FORBIDDEN"
+        revoked = await done(ops, revoke, key="v-2", id=granted["coverId"])
+        assert revoked["coverId"] == granted["coverId"]
         later = await till.ask(COVER, serial="SN-1", on="2030-01-01")
         assert later["unit"]["cover"]["entitled"] == "NO"
         window = await hub.caller(Scope.STOREFRONT)

@@ -55,7 +55,7 @@ REPLAY = mutation(
 )
 DELETE = """mutation($key: String!, $id: ID!) {
   done: deleteWebhook(idempotencyKey: $key, id: $id) { __typename
-    ... on WebhookDeleted { id replayed } ... on Problem { code } } }"""
+    ... on WebhookDeleted { webhookId replayed } ... on Problem { code } } }"""
 DELIVERIES = """query($id: ID!, $state: String, $first: Int! = 50, $after: String) {
   webhookDeliveries(endpoint: $id, state: $state, first: $first, after: $after) {
     nodes { id topic eventId state attemptCount lastError body dueAt settledAt
@@ -177,7 +177,7 @@ def test_the_life_of_an_endpoint(world: World) -> None:
         naive = (await ops.ask(RECOVER, key="w", id=endpoint, since="2026-11-01T00:00:00"))["done"]
         assert naive["field"] == "since"
         gone = (await admin.ask(DELETE, key="x", id=endpoint))["done"]
-        assert gone == {"__typename": "WebhookDeleted", "id": endpoint, "replayed": False}
+        assert gone == {"__typename": "WebhookDeleted", "webhookId": endpoint, "replayed": False}
         for document, asked in ((ENABLE, {"key": "e2"}), (TEST, {"key": "t2"})):
             refused = (await ops.ask(document, id=endpoint, **asked))["done"]
             assert refused["code"] == "UNKNOWN_REFERENCE"
