@@ -319,7 +319,9 @@ def test_a_message_whose_event_is_not_found_stops_no_other(world: World) -> None
         world.receive("SN-1", put_away=False)
         await stage.tell()
         assert stage.steps == [("receiving", "SN-1")]
-        rows = world.rows("SELECT key, state, attempts, last_error AS error FROM outbox ORDER BY seq")
+        rows = world.rows(
+            "SELECT key, state, attempts, last_error AS error FROM outbox ORDER BY seq"
+        )
         assert rows[0]["key"] == "ghost"
         assert rows[0]["state"] != "sent"
         assert "cannot be read" in rows[0]["error"]
