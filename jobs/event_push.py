@@ -114,9 +114,13 @@ async def push(
     """Send leased event facts and poll those with a job; settle each with its result."""
     assert isinstance(connector, PushEvents)
     events = await runtime.database.read(partial(_events, facts))
+    lost = [fact for fact in facts if fact["key"] not in events]
+    if lost:
+        await _give_up(lost, batch, failed)
     jobs: dict[str | None, list[OutboxRow]] = {}
     for fact in facts:
-        jobs.setdefault(fact["job"], []).append(fact)
+        if fact["key"] in events:
+            jobs.setdefault(fact["job"], []).append(fact)
     for job, some in jobs.items():
         for start in range(0, len(some), connector.events_max):
             part = some[start : start + connector.events_max]
@@ -128,8 +132,20 @@ async def push(
 def _events(facts: Sequence[OutboxRow], tx: Transaction) -> dict[str, LedgerEvent]:
     ids = [orjson.loads(fact["payload"])["event"] for fact in facts]
     rows = event_feed.by_id(tx, ids)
-    outgoing = event_feed.ledger_events(tx, [rows[each] for each in ids])
+    # An event whose id nobody can read is not found again, and stops none of the others.
+    outgoing = event_feed.ledger_events(tx, [rows[each] for each in ids if each in rows])
     return {event.id: event for event in outgoing}
+
+
+async def _give_up(facts: Sequence[OutboxRow], batch: leases.Batch, failed: Failed) -> None:
+    """Note facts whose event cannot be read as failed."""
+
+    def settle(tx: Transaction) -> None:
+        for fact in facts:
+            failed(tx, fact, LookupError("the event of this message cannot be read"))
+
+    batch.begin(*(fact["seq"] for fact in facts))
+    await batch.settle([fact["seq"] for fact in facts], settle)
 
 
 async def _push_batch(  # noqa: PLR0913 # what a request needs, and where its answers go

@@ -98,7 +98,7 @@ def rows(path: Path, encoding: str, delimiter: str, width: int) -> Iterator[Raw]
     """Yield the rows behind the header; blank ones are left out and not counted."""
     with open_text(path, encoding) as file:
         lines = Lines(file)
-        is_header, number = True, 0
+        is_header, number, named = True, 0, width
         first = lines.next() or ""
         if _named_delimiter(first)[0] is None:
             lines.again([first] if first else [])
@@ -112,10 +112,17 @@ def rows(path: Path, encoding: str, delimiter: str, width: int) -> Iterator[Raw]
             if not any(cells):
                 continue
             if is_header:
-                is_header = False
+                is_header, named = False, _named(cells, width)
                 continue
             number = counted(number + 1)
+            if named <= len(cells) < width:
+                cells += [""] * (width - len(cells))
             yield checked(number, cells, width)
+
+
+def _named(header: list[str], width: int) -> int:
+    """Return how many cells a row has to have: the last columns may have no name."""
+    return max((place for place, name in enumerate(header[:width], 1) if name), default=width)
 
 
 def _row(line: str, lines: Lines, delimiter: str, width: int | None) -> list[str] | BadRow:

@@ -60,7 +60,7 @@ def taken_names(tx: Transaction, arrivals: Sequence[Arrival]) -> dict[tuple[str,
             serials.add(canonical(arrival.serial))
             for space, key in device_names(arrival.serial):
                 names |= {key, key[:14]} if space == IMEI else {key}  # or without its check digit
-            names.update(normalized(*each) for each in arrival.identifiers)
+            names.update(*(_forms(*each) for each in arrival.identifiers))
         except InvalidBarcode:
             continue  # refused by its own check below
     taken: dict[tuple[str, str], Taken] = {}
@@ -168,3 +168,12 @@ def add_names(
 def name_of(name: tuple[str, str, str]) -> tuple[str, str]:
     """Return the unique key of an identifier: its name space and normal form."""
     return space_of(name[1]), normalized(name[1], name[2])
+
+
+def _forms(scheme: str, value: str) -> set[str]:
+    """Return the forms in which a serial may be this identifier: an IMEI has a check digit or not.
+
+    Raises InvalidBarcode for a value that can be none of its kind.
+    """
+    key = normalized(scheme, value)
+    return {key, key[:14]} if space_of(scheme) == IMEI else {key}

@@ -20,7 +20,8 @@ from hub.kits import Part
 from hub.ledger.units import Scan
 from hub.lifecycle import Action
 from hub.storage.sql import Row
-from hub.sync import channels
+from hub.sync import channels, outbox
+from hub.sync.outbox import Fact
 from jobs import event_push, relay
 from jobs.maintenance import sweep
 from jobs.runtime import Runtime
@@ -307,5 +308,23 @@ def test_what_was_told_is_dropped_after_a_month_and_never_told_again(world: Worl
         assert stage.states() == {}
         await stage.tell()
         assert len(stage.twin.jobs) == 2  # one for each step of the unit
+
+    play(world, story)
+
+
+def test_a_message_whose_event_is_not_found_stops_no_other(world: World) -> None:
+    async def story(stage: Stage) -> None:
+        ghost = Fact(stage.channel["id"], event_push.TOPIC, "unit", "ghost", {"event": "ghost"})
+        world.write(lambda tx: outbox.put(tx, [ghost], world.now))
+        world.receive("SN-1", put_away=False)
+        await stage.tell()
+        assert stage.steps == [("receiving", "SN-1")]
+        rows = world.rows(
+            "SELECT key, state, attempts, last_error AS error FROM outbox ORDER BY seq"
+        )
+        assert rows[0]["key"] == "ghost"
+        assert rows[0]["state"] != "sent"
+        assert "cannot be read" in rows[0]["error"]
+        assert rows[1]["state"] == "sent"
 
     play(world, story)

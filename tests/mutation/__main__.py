@@ -12,6 +12,9 @@ import random
 import sys
 import time
 from collections import Counter
+from pathlib import Path
+
+import pytest
 
 from tests.mutation.calls import Calls
 from tests.mutation.mutants import ROOT, Mutant, mutants_of
@@ -21,10 +24,13 @@ FOLDERS = ("hub/ledger", "hub/orders", "hub/returns", "hub/reconciliation")
 TESTS = (
     "tests/hub/ledger", "tests/hub/orders", "tests/hub/returns", "tests/hub/history",
     "tests/hub/fulfillment", "tests/hub/inbound", "tests/hub/unit_records", "tests/hub/capture",
+    "tests/hub/kits", "tests/hub/recalls", "tests/hub/storefront", "tests/hub/availability",
+    "tests/hub/after_sales", "tests/hub/proof", "tests/hub/counts", "tests/hub/test_clients.py",
     "tests/hub/identifiers/test_composite.py", "tests/hub/identifiers/test_names.py",
-    "tests/hub/imports/test_imports.py", "tests/jobs/reconciliation", "tests/hub_api/units",
+    "tests/hub/imports/test_imports.py", "tests/jobs", "tests/hub_api/units",
     "tests/hub_api/orders", "tests/hub_api/returns", "tests/hub_api/reconciliation",
-    "tests/hub_api/fulfillment", "tests/hub_api/storefront",
+    "tests/hub_api/fulfillment", "tests/hub_api/storefront", "tests/hub_api/kits",
+    "tests/hub_api/recalls", "tests/hub_api/history", "tests/hub_api/inbound",
 )  # fmt: skip
 FAST = "not postgres and not slow and not browser and not real"
 
@@ -38,13 +44,30 @@ def main() -> int:
     parser.add_argument("--goal", type=float, default=0.9, help="share that has to be killed")
     parser.add_argument("--folder", action="append", help=f"instead of {', '.join(FOLDERS)}")
     parser.add_argument("--only", help="play the mutants whose description holds this text")
+    parser.add_argument("--survivors", type=Path, help="play those that this output names again")
+    parser.add_argument(
+        "--calls", default="artefacts/mutation-calls.json", help="which test calls what, if known"
+    )
     given = parser.parse_args()
     folders = tuple(given.folder or FOLDERS)
     drawn = sample(folders, given.seed, given.sample)
-    drawn = [each for each in drawn if (given.only or "") in str(each)]
     began = time.monotonic()
     calls = Calls(folders)
-    calls.run([*TESTS, "-q", "-m", FAST, "-p", "no:cacheprovider", "-p", "no:xdist"])
+    kept = ROOT / given.calls
+    arguments = [*TESTS, "-q", "-m", FAST, "-p", "no:cacheprovider", "-p", "no:xdist"]
+    if kept.exists():
+        pytest.main([*arguments, "-q", "--collect-only"])  # it imports all that is exchanged
+        calls.take(kept)
+    else:
+        calls.run(arguments)
+        calls.keep(kept)
+    calls.make_template()
+    named = given.survivors.read_text() if given.survivors else ""
+    drawn = [
+        each
+        for each in drawn
+        if (given.only or "") in str(each) and (not named or f": {each}\n" in named)
+    ]
     known = f"{len(calls.seconds)} tests in {time.monotonic() - began:.0f} s"
     print(f"{known}, {len(calls.failed)} failed and left out", flush=True)
     outcomes = Counter[str]()

@@ -1,5 +1,6 @@
 """Which tests call which functions: learned from one run, so that a mutant meets only its tests."""
 
+import json
 import shutil
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from hub.storage.migrations import migrate
 from tests.mutation.mutants import ROOT, Mutant
 
 Place = tuple[str, int]  # path from the root, first line of the outermost code that was called
@@ -49,6 +51,12 @@ class Calls:
         if fixturedef.argname == "_sqlite_template" and made and self.template is None:
             self.template = Path(shutil.copy(made[0], tempfile.mkdtemp(prefix="mutation-")))
 
+    def make_template(self) -> None:
+        """Make the database with its tables, where no test of this run did."""
+        if self.template is None:
+            self.template = Path(tempfile.mkdtemp(prefix="mutation-")) / "template.db"
+            migrate(f"sqlite:///{self.template}")
+
     def _call(self, frame: FrameType, event: str, _: Any) -> None:
         if event != "call" or self._now is None:
             return
@@ -58,6 +66,19 @@ class Calls:
         if ours:
             path = Path(code.co_filename).relative_to(ROOT).as_posix()
             self.tests[path, code.co_firstlineno].add(self._now)
+
+    def keep(self, path: Path) -> None:
+        """Write what is known into a file, for runs over the same code."""
+        tests = [[*place, sorted(names)] for place, names in self.tests.items()]
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps([tests, self.seconds, sorted(self.failed)]))
+
+    def take(self, path: Path) -> None:
+        """Read what another run wrote."""
+        tests, self.seconds, failed = json.loads(path.read_text())
+        self.failed = set(failed)
+        for module, line, names in tests:
+            self.tests[module, line] = set(names)
 
     def of(self, mutant: Mutant) -> set[str]:
         """Return the tests that call the function of a mutant, or one within it."""

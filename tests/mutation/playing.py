@@ -19,9 +19,8 @@ import pytest
 from tests.mutation.calls import Calls
 from tests.mutation.mutants import ROOT, Mutant, planted
 
-TESTS_MAX = 40  # of one mutant
-SECONDS_MAX = 20.0  # of its tests, as they took without it
-PATIENCE = 180  # seconds until a mutant counts as killed: its tests do not end
+ROUNDS = (40, 160, 600)  # tests of a mutant: few first, and more for those that survive them
+PATIENCE = 120  # seconds, and one for each test, until a mutant counts as killed: it has no end
 KILLED, SURVIVED, UNPLANTED = 1, 0, 90
 
 
@@ -34,50 +33,49 @@ class Played:
     tests: int
 
 
-def chosen(mutant: Mutant, calls: Calls) -> list[str]:
-    """Return the tests that a mutant meets: the fastest of each module in turn."""
+def ranked(mutant: Mutant, calls: Calls) -> list[str]:
+    """Return the tests that a mutant may meet: the fastest of each module in turn."""
     by_module: dict[str, list[str]] = defaultdict(list)
     for test in sorted(calls.of(mutant), key=lambda each: (calls.seconds.get(each, 99.0), each)):
         by_module[test.partition("::")[0]].append(test)
-    found: list[str] = []
-    seconds = 0.0
-    for test in itertools.chain.from_iterable(itertools.zip_longest(*by_module.values())):
-        if test is not None and len(found) < TESTS_MAX:
-            seconds += calls.seconds.get(test, 99.0)
-            if found and seconds > SECONDS_MAX:
-                break
-            found.append(test)
-    return found
+    turns = itertools.zip_longest(*by_module.values())
+    return [each for each in itertools.chain.from_iterable(turns) if each is not None]
 
 
 def play(mutants: Sequence[Mutant], calls: Calls, processes: int) -> Iterator[Played]:
     """Play mutants, some at a time; yield each as it ends."""
-    waiting = list(reversed(mutants))
+    waiting = [(mutant, 0) for mutant in reversed(mutants)]
     running: dict[int, tuple[Mutant, int, float]] = {}
     while waiting or running:
         while waiting and len(running) < processes:
-            mutant = waiting.pop()
-            tests = chosen(mutant, calls)
-            if not tests:
-                yield Played(mutant, "untested", 0)
-                continue
-            running[_begun(mutant, tests, calls)] = (mutant, len(tests), time.monotonic())
-        if not running:
-            break
-        pid, state = os.waitpid(-1, os.WNOHANG)
+            mutant, done = waiting.pop()
+            tests = ranked(mutant, calls)[done : _round_after(done)]
+            if tests:
+                pid = _begun(mutant, tests, calls)
+                running[pid] = (mutant, done + len(tests), time.monotonic())
+            else:
+                yield Played(mutant, "survived" if done else "untested", done)
+        pid, state = os.waitpid(-1, os.WNOHANG) if running else (0, 0)
         if pid == 0:
             _end_the_late(running)
             time.sleep(0.05)
             continue
-        mutant, count, _ = running.pop(pid)
+        mutant, done, _ = running.pop(pid)
         code = os.waitstatus_to_exitcode(state)
+        if code == SURVIVED and done in ROUNDS[:-1]:
+            waiting.insert(0, (mutant, done))  # after the first round of all the others
+            continue
         outcome = {SURVIVED: "survived", UNPLANTED: "unplanted"}.get(code, "killed")
-        yield Played(mutant, outcome, count)
+        yield Played(mutant, outcome, done)
+
+
+def _round_after(done: int) -> int:
+    return next((each for each in ROUNDS if each > done), ROUNDS[-1])
 
 
 def _end_the_late(running: dict[int, tuple[Mutant, int, float]]) -> None:
-    for pid, (_, _, began) in running.items():
-        if time.monotonic() - began > PATIENCE:
+    for pid, (_, done, began) in running.items():
+        if time.monotonic() - began > PATIENCE + done:
             os.kill(pid, signal.SIGKILL)
 
 

@@ -1,6 +1,7 @@
 """Labels with several codes in one reading: every way in reads all of them, and loses none."""
 
 import itertools
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,15 @@ def test_what_is_stated_beside_a_label_must_not_contradict_it(
     (verdict,) = world.receive(f"SN: A-1; LOT: L-1; VIN: {VIN}", **stated)
     assert verdict.code == "INVALID_BARCODE"
     assert "is stated" in str(verdict.message)
+
+
+def test_what_only_one_of_both_says_is_kept(world: World) -> None:
+    day = date(2027, 3, 1)
+    assert world.receive(f"01{CAM}21S-1", lot="L-1", expires_on=day)[0].accepted
+    assert world.receive(f"01{CAM}10L-2\x1d21S-2")[0].accepted
+    assert world.receive(f"01{CAM}10L-3\x1d21S-3", lot="L-3")[0].accepted
+    assert [world.unit(f"S-{each}")["lot"] for each in (1, 2, 3)] == ["L-1", "L-2", "L-3"]
+    assert world.unit("S-1")["expires_on"] == "2027-03-01"
 
 
 def test_two_readings_that_contradict_each_other_are_refused(world: World) -> None:

@@ -292,6 +292,15 @@ def test_what_is_too_large_or_no_workbook_is_refused(
         look(save(tmp_path, packed.getvalue()))
 
 
+def test_a_row_may_lack_the_cells_of_last_columns_without_a_name(
+    world: World, tmp_path: Path
+) -> None:
+    file = save(tmp_path, "serial,sku,,\nS-1,CAM\nS-2,CAM,\nS-3,CAM,,x\nS-4\n")
+    assert verdicts(world, file) == [
+        ("S-1", "ok"), ("S-2", "ok"), ("S-3", "ok"), ("S-4", "SHORT_LINE"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [

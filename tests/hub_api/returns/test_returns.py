@@ -406,3 +406,18 @@ def test_who_may_not_is_refused_and_nothing_is_kept(world: World) -> None:
     play(world, story)
     for table in ("return_case", "warranty_claim", "decision_rule"):
         assert world.value(f"SELECT COUNT(*) FROM {table}") == 0
+
+
+def test_a_check_names_the_last_day_and_knows_the_product_that_is_expected(world: World) -> None:
+    sold(world)
+
+    async def story(hub: Hub) -> None:
+        till = await hub.caller(Scope.POS)
+        given = {"identifier": "SN-1", "location": "SHOP", "reason": "x"}
+        unknown = (await till.ask(CHECK, key="k-1", product="NO-SUCH", **given))["done"]
+        assert unknown["code"] == "UNKNOWN_REFERENCE"
+        known = (await till.ask(CHECK, key="k-2", product="CAM", **given))["done"]
+        facts = {each["name"]: each["value"] for each in known["evidence"]}
+        assert facts["may come back until"] == known["mayReturnUntil"]
+
+    play(world, story)

@@ -6,6 +6,7 @@ import pytest
 
 from api_client import Hub, play
 from hub.access.keys import Scope as Right
+from hub.catalogue import ProductCard, register_product
 from hub.decision_rules import Conditions, FixDecision, Rule, Topic, put
 from hub.reconciliation import plans
 from hub.reconciliation.fix_rules import FIX_RULES
@@ -50,6 +51,19 @@ def test_a_large_difference_is_left_to_a_person(world: World, shows: int, healed
     assert found["state"] == ("healed" if healed else "open")
     assert found["fix_rule"] == ("else" if healed else None)
     assert world.open_cases() == ([] if healed else [("disagreement", "CAM")])
+
+
+@pytest.mark.parametrize(("shows", "healed"), [(6, True), (7, False)])
+def test_the_worth_of_a_difference_is_that_of_all_its_units(
+    world: World, shows: int, healed: bool
+) -> None:
+    card = ProductCard(sku="CAM", name="Cam", manufacturer="ACME", value=10_000, currency="EUR")
+    world.write(lambda tx: register_product(tx, world.context(), card))
+    connector, runtime, channel = shop(world)
+    rule(world, FixDecision.ASK, value_from=30_000)
+    connector.listed["a"] = ("CAM", shows)  # two or three more than there are
+    _, (found,) = run(world, runtime, channel, Scope.LEVELS)
+    assert found["state"] == ("healed" if healed else "open")
 
 
 def test_nothing_is_raised_where_a_rule_forbids_it(world: World) -> None:
