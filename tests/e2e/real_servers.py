@@ -5,6 +5,7 @@ python -m tests.e2e.real_servers report artefacts/e2e.xml docs/end-to-end.md
 """
 
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -52,8 +53,12 @@ def _run(name: str, command: list[str], where: Path) -> None:
 
 
 def report(results: Path, page: Path) -> None:
-    """Write the page that says what the last telling showed, story by story."""
+    """Write the page that says what the last telling showed, story by story.
+
+    Rows of servers that this run left out stay, with the day of their run.
+    """
     cases = list(ElementTree.parse(results).iter("testcase"))
+    earlier, kept = _kept(page.read_text() if page.exists() else "", cases)
     lines = [
         "# End to end, on real servers",
         "",
@@ -64,14 +69,33 @@ def report(results: Path, page: Path) -> None:
         f"- Run: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         f"- Machine: {platform.system()} {platform.machine()}, Python {platform.python_version()}",
         f"- Stories: {_count(cases)}",
+        *(
+            [f"- {len(kept)} more, at servers that this run left out, ran {earlier}"]
+            if kept
+            else []
+        ),
         "",
         "| server | what happened | database of the hub | result | seconds |",
         "|---|---|---|---|---|",
         *(_row(case) for case in cases),
+        *kept,
         "",
         "Seconds are those of a whole story, with the server's tables, start, seed and end.",
     ]
     page.write_text("\n".join(lines) + "\n")
+
+
+def _kept(page: str, cases: list[ElementTree.Element]) -> tuple[str, list[str]]:
+    """Return when the page was written, and its rows of servers that no case is about."""
+    before = re.search(r" left out, ran (.+)$", page, re.MULTILINE)
+    run = before or re.search(r"^- Run: (.+)$", page, re.MULTILINE)
+    told = {_row(case).split()[1] for case in cases}
+    rows = [
+        line
+        for line in page.splitlines()
+        if line.endswith("|") and line.startswith("| ") and line.split()[1] not in {*told, "server"}
+    ]
+    return (run[1] if run else "", rows)
 
 
 def _count(cases: list[ElementTree.Element]) -> str:

@@ -28,6 +28,20 @@ def test_passed_failed_and_skipped_are_told_apart(tmp_path: Path) -> None:
     assert "| quartet | a fake is denied | – | skipped: quartet is not installed | 0 |" in page
 
 
+def test_rows_of_servers_that_were_left_out_stay_with_their_day(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    old = "- Run: 2026-01-02 03:04 UTC\n| server | what |\n|---|---|\n"
+    page.write_text(
+        f"{old}| moto 5 | kept | sqlite | passed | 1 |\n| Medusa 1 | old | – | passed |"
+    )
+    (tmp_path / "e2e.xml").write_text(RESULTS)
+    report(tmp_path / "e2e.xml", page)
+    written = page.read_text()
+    assert "| moto 5 | kept | sqlite | passed | 1 |" in written
+    assert "- 1 more, at servers that this run left out, ran 2026-01-02 03:04 UTC" in written
+    assert "Medusa 1" not in written
+
+
 def test_every_server_is_locked_at_its_versions() -> None:
     for name in BY_NPM:
         packages = json.loads((HERE / name / "package-lock.json").read_text())["packages"]

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from connectors.saleor import documents
 from connectors.saleor.connector import Saleor
 from connectors.saleor.mapping import call_id, first_error, order_refs, parse_order
 from connectors.saleor.signature import ShopKeys
-from connectors.saleor.simulator import SaleorSimulator
+from connectors.saleor.simulator import SaleorSimulator, taxed
 from connectors.testing.serving import serve
 from connectors.testing.simulator import Fault, Webhook
 from connectors.toolkit.rate_limits import NoRateLimits
@@ -41,6 +42,8 @@ from hub.vocabulary import (
     FulfillmentLine,
     Order,
     OrderState,
+    Refund,
+    RefundLine,
     StockLevel,
 )
 from pulling import pull_all
@@ -425,7 +428,7 @@ def test_every_request_keeps_to_the_official_schema() -> None:
         found = get_variable_values(schema, operation.variable_definitions, asked["variables"])
         assert not isinstance(found, list), f"{asked}: {found}"
     assert {asked["query"] for asked in sent} == set(documents.ALL)
-    assert len(sent) == 18
+    assert len(sent) == 21
 
 
 async def every_request() -> list[dict[str, Any]]:
@@ -454,4 +457,17 @@ async def every_request() -> list[dict[str, Any]]:
         await connector.push_fulfillment(shipped(order, "C-1"))
         await connector.read_returns(ref)
         await connector.cancel_order(Cancellation(reference="C", order_ref=other, reason="r"))
+        simulator.orders[ref]["total"] = taxed(net=Decimal(10))
+        amount = Decimal("1.10")
+        line = RefundLine(order_line_ref=order.lines[0].ref, quantity=1, amount=amount)
+        await connector.refund_order(
+            Refund(
+                reference="R",
+                order_ref=ref,
+                amount=amount,
+                currency="EUR",
+                refunded_before=Decimal(),
+                lines=(line,),
+            )
+        )
     return sent

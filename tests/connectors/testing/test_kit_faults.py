@@ -29,6 +29,7 @@ from .test_kit_contacts import always_the_first, loses_it
 from .test_kit_holds import for_good, goes, placed
 from .test_kit_lines import all_gone, first_line_only, one_reference
 from .test_kit_records import choking
+from .test_kit_refunds import nothing_of_the_unknown, under_a_new_reference, under_our_name
 from .test_kit_returns import still_two
 from .test_kit_untracked import says_it_is_done
 
@@ -226,6 +227,10 @@ TABLE: tuple[Row, ...] = (
     ("a-message-returns-until-acknowledged", f.NumbersNotices, ("amazon",)),
     ("an-unreadable-message-is-skipped", f.DropsWhatIsNoNotice, ("amazon",)),
     ("an-unreadable-message-is-skipped", f.BelievesEveryNotice, ("amazon",)),
+    # Refunds; more faults of theirs are in a module of their own.
+    ("paid-back-once", as_mixin(under_a_new_reference), ("woocommerce", "shopify", "saleor")),
+    ("never-more-than-is-left", as_mixin(nothing_of_the_unknown), ("square", "ebay", "medusa")),
+    ("paid-back-and-read-again", as_mixin(under_our_name), ("vendure", "bigcommerce", "medusa")),
     # Warranties, messages, events, devices.
     ("warranty-answers-match-questions", f.GuessesTheWorst, ("warranty_rest", "hp", "lenovo")),
     ("warranty-dates-are-exact", f.ADayLate, ("warranty_rest", "dell", "hp")),

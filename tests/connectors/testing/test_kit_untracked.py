@@ -92,7 +92,7 @@ def sets_whatever_it_is(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     """Take the connector's own look at what is tracked away."""
     places: dict[str, tuple[str, Any]] = {
         "shopify": ("connectors.shopify.stock.ItemStock._untracked", _no_levels),
-        "square": ("connectors.square.connector.Square._untracked", _no_refs),
+        "square": ("connectors.square.connector.untracked_of", _no_refs),
         "saleor": ("connectors.saleor.connector.untracked_ref", lambda _variant: None),
         "vendure": ("connectors.vendure.stock._untracked_ref", lambda _variant: None),
     }
@@ -104,7 +104,7 @@ async def _no_levels(_self: Any, _levels: Any) -> list[StockLevel]:
     return []
 
 
-async def _no_refs(_self: Any, _ids: Any) -> frozenset[str]:
+async def _no_refs(_api: Any, _location: str, _ids: Any) -> frozenset[str]:
     return frozenset()
 
 

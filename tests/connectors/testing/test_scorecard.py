@@ -199,7 +199,9 @@ def test_the_command_names_a_connector_that_is_not_there(
 
 def test_without_an_action_the_connectors_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     main(["connectors"])
-    assert "medusa: pull_orders, pull_returns, cancel_orders, push_stock" in capsys.readouterr().out
+    assert (
+        "medusa: pull_orders, pull_returns, cancel_orders, refund_orders" in capsys.readouterr().out
+    )
 
 
 def test_two_packages_claiming_one_driver_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ def cases(world: World) -> dict[str, str]:
 def run(world: World, story: Callable[[Stage], Awaitable[None]], *, sold: bool = True) -> None:
     """Sell to c-1 (two units) and c-2, recall what they have, and tell the story."""
     if sold:
-        shop = world.channel("pos", "square")
+        shop = world.channel("pos", "square", capabilities=("pull_orders",))
         world.receive("A-1", "A-2", "A-3", "A-4")
         sell(world, shop, "o-1", "A-1", "A-2", customer="c-1")
         sell(world, shop, "o-2", "A-3", customer="c-2")
@@ -250,7 +250,7 @@ def test_what_can_not_be_sent_is_tried_again_and_then_a_case(
 
 @pytest.mark.req("R119")
 def test_who_is_found_later_is_told_too(world: World) -> None:
-    shop = world.channel("pos", "square")
+    shop = world.channel("pos", "square", capabilities=("pull_orders",))
     world.receive("A-1")
     sell(world, shop, "o-1", "A-1", customer="c-1")
     put(world, "c-1", ANN)
@@ -282,7 +282,7 @@ def test_who_is_found_later_is_told_too(world: World) -> None:
 
 @pytest.mark.req("R116", "R119")
 def test_units_of_unnamed_customers_are_a_case_of_their_own(world: World) -> None:
-    shop = world.channel("pos", "square")
+    shop = world.channel("pos", "square", capabilities=("pull_orders",))
     world.receive("A-1")
     sell(world, shop, "o-1", "A-1", customer=None)
     open_recall(world, products=["CAM"])
