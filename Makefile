@@ -10,7 +10,7 @@ PARALLEL := --numprocesses 2 --dist worksteal
 # Many tests start processes of the hub; compiled once, each starts in less than half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo t quick test lint bench e2e simulate requirements format schema clean help
+.PHONY: demo t quick test lint bench e2e simulate requirements format schema access fuzz sbom audit lock clean help
 
 help:           ## say what can be made
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -72,6 +72,9 @@ format: $(STAMP)
 schema: $(STAMP) ## write graphql/schema.graphql and public.graphql from the code
 	$(BIN)/serial-hub schema > graphql/schema.graphql
 	$(BIN)/serial-hub schema --public > graphql/public.graphql
+
+access: $(STAMP) ## write docs/access.md: who sees what, as keys of every scope see it
+	PYTHONPATH=.:graphql:tests $(BIN)/python -m tests.poisoning.access > docs/access.md
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache artefacts

@@ -47,6 +47,8 @@ UNIT_NAMES = (
 )
 
 # Units as views show them: with product, manufacturer and location.
+# Schemes of names that an owner gives; all others are the maker's, and go with the unit.
+OF_OWNER = ("asset", "internal", "label")
 UNITS = (
     "SELECT unit.*, product.sku, product.name AS product_name, product.gtin, "
     "product.model_number, product.warranty_months, product.tracking, product.capture_points, "
@@ -242,10 +244,12 @@ def find(
 ) -> UnitViewRow:
     """Return the unit of an identifier; raise UnknownUnit, AmbiguousUnit or InvalidBarcode.
 
-    With the id of a client, units of other owners are unknown.
+    With the id of a client, units of other owners are unknown, and so is what an earlier owner
+    called a unit.
     """
     names = names_of(identifier)
-    ids = _unit_ids(tx, _keys([names]))
+    keys = _keys([names])
+    ids = _unit_ids(tx, keys)
     wanted = sorted({unit_id for each in ids.values() for unit_id in each})
     rows = {
         row["id"]: row
@@ -253,7 +257,26 @@ def find(
         if client is None or row["client_id"] == client
     }
     bearing = [(_bearing(name, ids, rows), name) for name in names]
-    return _choose(Scan(identifier, sku), bearing, rows)
+    chosen = _choose(Scan(identifier, sku), bearing, rows)
+    since = chosen["client_since"]
+    if client is not None and since is not None and _is_former(tx, chosen, keys, since):
+        raise UnknownUnit(f"no unit bears the identifier {identifier!r}", identifier=identifier)
+    return chosen
+
+
+def _is_former(tx: Transaction, unit: UnitViewRow, keys: Sequence[str], since: int) -> bool:
+    """Return whether the keys name a unit only by what its earlier owner called it."""
+    if unit["serial_canonical"] in keys or unit["id"] in keys:
+        return False
+    former = tx.value(
+        "SELECT COUNT(*) FROM identifier WHERE unit_id = :id AND scheme IN (:schemes...) "
+        "AND canonical IN (:keys...) AND created_at < :since",
+        id=unit["id"],
+        schemes=list(OF_OWNER),
+        keys=list(keys),
+        since=since,
+    )
+    return bool(former)
 
 
 def key_of(identifier: str) -> str:
