@@ -8,6 +8,7 @@ from hub.catalogue import SELLING_KINDS
 from hub.errors import AmbiguousUnit, Refused, UnknownUnit
 from hub.identifiers.names import Name, names_of, unit_of
 from hub.identifiers.numbers import is_id
+from hub.ledger import former_names
 from hub.lifecycle import Status
 from hub.storage.rows import HoldRow, UnitRow
 from hub.storage.sql import Row, Transaction
@@ -47,8 +48,6 @@ UNIT_NAMES = (
 )
 
 # Units as views show them: with product, manufacturer and location.
-# Schemes of names that an owner gives; all others are the maker's, and go with the unit.
-OF_OWNER = ("asset", "internal", "label")
 UNITS = (
     "SELECT unit.*, product.sku, product.name AS product_name, product.gtin, "
     "product.model_number, product.warranty_months, product.tracking, product.capture_points, "
@@ -258,25 +257,9 @@ def find(
     }
     bearing = [(_bearing(name, ids, rows), name) for name in names]
     chosen = _choose(Scan(identifier, sku), bearing, rows)
-    since = chosen["client_since"]
-    if client is not None and since is not None and _is_former(tx, chosen, keys, since):
+    if client is not None and former_names.are_all(tx, chosen, keys):
         raise UnknownUnit(f"no unit bears the identifier {identifier!r}", identifier=identifier)
     return chosen
-
-
-def _is_former(tx: Transaction, unit: UnitViewRow, keys: Sequence[str], since: int) -> bool:
-    """Return whether the keys name a unit only by what its earlier owner called it."""
-    if unit["serial_canonical"] in keys or unit["id"] in keys:
-        return False
-    former = tx.value(
-        "SELECT COUNT(*) FROM identifier WHERE unit_id = :id AND scheme IN (:schemes...) "
-        "AND canonical IN (:keys...) AND created_at < :since",
-        id=unit["id"],
-        schemes=list(OF_OWNER),
-        keys=list(keys),
-        since=since,
-    )
-    return bool(former)
 
 
 def key_of(identifier: str) -> str:

@@ -76,7 +76,8 @@ def _accept(tx: Transaction, message: Message, now: datetime) -> int:
         known = tx.rows_as(
             _Same,
             "SELECT delivery, state, received_at FROM inbox WHERE channel_id = :channel "
-            "AND content = :content ORDER BY received_at DESC LIMIT 1",
+            "AND content = :content ORDER BY CASE state WHEN 'waiting' THEN 0 ELSE 1 END, "
+            "received_at DESC LIMIT 1",
             channel=message.channel_id,
             content=content,
         )

@@ -13,8 +13,9 @@ import orjson
 
 from hub.errors import StepNotAllowed
 from hub.ledger.command import UnitCommand
+from hub.ledger.former_names import OF_OWNER
 from hub.ledger.rules.rule import Attempt, Rule
-from hub.ledger.units import OF_OWNER, UnitState
+from hub.ledger.units import UnitState
 from hub.storage.documents import document
 from hub.storage.sql import Row, Transaction
 
