@@ -10,15 +10,26 @@ PARALLEL := --numprocesses 2 --dist worksteal
 # Many tests start processes of the hub; compiled once, each starts in less than half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo t quick test lint bench e2e simulate requirements format schema clean help
+.PHONY: demo t quick test lint bench e2e simulate requirements format schema access fuzz sbom audit lock clean help
 
 help:           ## say what can be made
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-$(STAMP): pyproject.toml constraints.txt
+PIP := -m pip install --quiet --disable-pip-version-check
+TOOLS := artefacts/tools
+
+# Nothing is installed that does not have one of the hashes of the lock.
+$(STAMP): pyproject.toml requirements/dev.lock
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python $(PIP) --require-hashes --requirement requirements/dev.lock
+	$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
+
+$(TOOLS)/.installed: requirements/tools.lock
+	@mkdir -p artefacts
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python $(PIP) --require-hashes --requirement requirements/tools.lock
+	@touch $@
 
 demo: $(STAMP)  ## run the hub with three simulated channels; ARGS=--once ends by itself
 	$(BIN)/serial-hub demo $(ARGS)
@@ -72,6 +83,27 @@ format: $(STAMP)
 schema: $(STAMP) ## write graphql/schema.graphql and public.graphql from the code
 	$(BIN)/serial-hub schema > graphql/schema.graphql
 	$(BIN)/serial-hub schema --public > graphql/public.graphql
+
+fuzz: $(STAMP) $(TOOLS)/.installed ## parsers, hostile documents and the running API, for SECONDS=120
+	$(BIN)/python -m tests.fuzz --seconds $$(( $(or $(SECONDS),120) / 2 ))
+	PYTHONPATH=.:graphql:tests $(BIN)/python -m tests.fuzz.api --seconds $$(( $(or $(SECONDS),120) / 2 )) --schemathesis $(TOOLS)/bin/schemathesis
+
+sbom: $(TOOLS)/.installed ## write artefacts/sbom.json (CycloneDX) of what the image installs
+	$(PYTHON) -m venv artefacts/image
+	artefacts/image/bin/python $(PIP) --require-hashes --requirement requirements/image.lock
+	$(TOOLS)/bin/cyclonedx-py environment artefacts/image --pyproject pyproject.toml --output-reproducible --output-file artefacts/sbom.json
+
+audit: $(TOOLS)/.installed ## known advisories of what the image installs; asks the package index
+	$(TOOLS)/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements/image.lock
+
+LOCK := $(TOOLS)/bin/uv pip compile --universal --python-version 3.11 --no-header --no-annotate --generate-hashes --quiet
+lock: $(TOOLS)/.installed ## write requirements/*.lock anew from constraints.txt
+	$(LOCK) --constraint constraints.txt --extra dev --extra import pyproject.toml --output-file requirements/dev.lock
+	$(LOCK) --constraint constraints.txt --extra import pyproject.toml --output-file requirements/image.lock
+	$(LOCK) --constraint constraints.txt requirements/build.in --output-file requirements/build.lock
+
+access: $(STAMP) ## write docs/access.md: who sees what, as keys of every scope see it
+	PYTHONPATH=.:graphql:tests $(BIN)/python -m tests.poisoning.access > docs/access.md
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache artefacts

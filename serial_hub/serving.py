@@ -20,6 +20,8 @@ from serial_hub.secret_free_logs import hide_secrets
 
 logger = logging.getLogger("serial_hub")
 
+YOUNG = (10_000, 5, 2_000)  # objects, and rounds of the younger generations
+COLLECT_TICKS = 600  # of a tenth of a second
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024  # of a WebSocket: as a request's body
 
 
@@ -57,7 +59,7 @@ def serve_alone(settings: Settings, role: str, *listening: socket.socket) -> Non
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         runtime = runtime_of(settings, database)
         server = _Server(configured(settings, runtime, works=role == "all"), runtime)
-        _settle_memory()
+        settle_memory()
         server.run([*listening] or None)
         if not server.started:
             sys.exit("The hub could not start: see above.")
@@ -82,7 +84,7 @@ def configured(settings: Settings, runtime: Runtime, *, works: bool) -> uvicorn.
     return config
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """Keep what was built for good out of the search for garbage.
 
     The schema alone is a quarter of a million objects: to look through them all stops everything
@@ -90,6 +92,9 @@ def _settle_memory() -> None:
     """
     gc.collect()
     gc.freeze()
+    # The objects of a large answer are young and many: to look through them all, again and again
+    # while it is made, would hold the loop for a tenth of a second. `_Server` does it in between.
+    gc.set_threshold(*YOUNG)
 
 
 class _Server(uvicorn.Server):
@@ -98,6 +103,12 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, runtime: Runtime) -> None:
         super().__init__(config)
         self._runtime = runtime
+
+    async def on_tick(self, counter: int) -> bool:
+        """Collect what is old once a minute."""
+        if counter % COLLECT_TICKS == COLLECT_TICKS - 1:
+            gc.collect()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, let requests and jobs finish, end."""

@@ -30,6 +30,7 @@ from hub_api.channels.push_log import PushQuery
 from hub_api.channels.queries import ChannelQuery
 from hub_api.clients.mutations import ClientMutation
 from hub_api.clients.queries import ClientQuery
+from hub_api.common.long_work import convert_beside
 from hub_api.common.problems import HANDLERS, TYPES
 from hub_api.common.times import require_zones
 from hub_api.counts.mutations import CountMutation
@@ -191,18 +192,20 @@ class Subscription(EventSubscription, StockSubscription):
 
 
 schema = within_int(
-    require_zones(
-        describe(
-            strawberry.Schema(
-                query=Query,
-                mutation=Mutation,
-                subscription=Subscription,
-                types=list(TYPES.values()),
-                exception_handlers=HANDLERS,
-                execution_context_class=TolerantExecutor,
-                config=StrawberryConfig(
-                    disable_field_suggestions=True, scalar_map={AmountValue: Amount}
-                ),
+    convert_beside(
+        require_zones(
+            describe(
+                strawberry.Schema(
+                    query=Query,
+                    mutation=Mutation,
+                    subscription=Subscription,
+                    types=list(TYPES.values()),
+                    exception_handlers=HANDLERS,
+                    execution_context_class=TolerantExecutor,
+                    config=StrawberryConfig(
+                        disable_field_suggestions=True, scalar_map={AmountValue: Amount}
+                    ),
+                )
             )
         )
     )

@@ -18,6 +18,7 @@ import orjson
 
 from hub.clock import micros
 from hub.ledger.hash_chain import GENESIS
+from hub.storage.documents import document
 from hub.storage.rows import TrailChangeRow, TrailEntryRow
 from hub.storage.sql import Transaction
 
@@ -156,7 +157,7 @@ def _taken(tx: Transaction, *, others: bool) -> list[Mapping[str, Any]]:
 def _change(row: TrailChangeRow) -> Mapping[str, Any] | None:
     """Return what one row was before and after: of a changed row only what differs."""
     before, after = (
-        None if side is None else orjson.loads(side) for side in (row["before"], row["after"])
+        None if side is None else document(side) for side in (row["before"], row["after"])
     )
     if before is not None and after is not None:
         differing = [name for name in after if before.get(name) != after[name]]

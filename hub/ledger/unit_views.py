@@ -1,13 +1,14 @@
 """Unit reads: units with product and location, identifiers, fields and holds; stock by location."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypedDict, TypeVar
 
 from hub.catalogue import SELLING_KINDS
 from hub.clock import micros
 from hub.errors import Refused
-from hub.ledger.units import UNITS, Scan, UnitViewRow, identify
+from hub.ledger.units import UNITS, Scan, UnitViewRow, find, identify
 from hub.storage.paging import Filter, page_size
 from hub.storage.rows import HoldRow, IdentifierRow, UnitFieldRow
 from hub.storage.sql import Row, Transaction
@@ -81,14 +82,17 @@ def units(  # noqa: PLR0913 # a page and its filters, each by its name
         order_id=order,
     )
     if identifiers is not None:
-        named = identify(tx, [Scan(name) for name in identifiers])
-        ids = [each["id"] for each in named if not isinstance(each, Refused)]
+        ids = _named(tx, identifiers, client)
         wanted.add("unit.id IN (:named...)", named=ids)
     if custom is not None:
         wanted.add(
-            "unit.id IN (SELECT unit_id FROM unit_field WHERE name = :field AND value = :value)",
+            # A client finds nothing by what was written before the unit was its own.
+            "unit.id IN (SELECT unit_id FROM unit_field WHERE name = :field AND value = :value "
+            "AND (:anybody = 1 OR unit.client_since IS NULL "
+            "OR unit_field.changed_at >= unit.client_since))",
             field=custom[0],
             value=custom[1],
+            anybody=int(client is None),
         )
     if serial_prefix is not None:
         wanted.add("unit.serial_canonical >= :low", low=serial_prefix)
@@ -127,6 +131,18 @@ def identifiers(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[Iden
         ids=list(unit_ids),
     )
     return _grouped(rows, unit_ids)
+
+
+def _named(tx: Transaction, identifiers: Sequence[str], client: str | None) -> list[str]:
+    """Return the ids of units that identifiers name; a client's own alone, one by one."""
+    if client is None:
+        named = identify(tx, [Scan(name) for name in identifiers])
+        return [each["id"] for each in named if not isinstance(each, Refused)]
+    found = []
+    for name in identifiers:
+        with suppress(Refused):
+            found.append(find(tx, name, client=client)["id"])
+    return found
 
 
 def unit_fields(tx: Transaction, unit_ids: Sequence[str]) -> dict[str, list[UnitFieldRow]]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from hub.catalogue import SELLING_KINDS
-from hub.errors import Refused
+from hub.errors import Refused, UnknownUnit
 from hub.identifiers.names import Name, names_of
 from hub.identifiers.numbers import is_id
+from hub.ledger import former_names
 from hub.ledger.choosing import Bearing, UnitLike, choose
 from hub.lifecycle import Status
 from hub.storage.rows import HoldRow, UnitRow
@@ -236,10 +237,12 @@ def find(
 ) -> UnitViewRow:
     """Return the unit of an identifier; raise UnknownUnit, AmbiguousUnit or InvalidBarcode.
 
-    With the id of a client, units of other owners are unknown.
+    With the id of a client, units of other owners are unknown, and so is what an earlier owner
+    called a unit.
     """
     names = names_of(identifier)
-    ids = _unit_ids(tx, _keys([names]))
+    keys = _keys([names])
+    ids = _unit_ids(tx, keys)
     wanted = sorted({unit_id for each in ids.values() for unit_id in each})
     rows = {
         row["id"]: row
@@ -247,7 +250,10 @@ def find(
         if client is None or row["client_id"] == client
     }
     bearing = [(_bearing(name, ids, rows), name) for name in names]
-    return choose(identifier, sku, bearing, rows)
+    chosen = choose(identifier, sku, bearing, rows)
+    if client is not None and former_names.are_all(tx, chosen, keys):
+        raise UnknownUnit(f"no unit bears the identifier {identifier!r}", identifier=identifier)
+    return chosen
 
 
 def key_of(identifier: str) -> str:

@@ -5,6 +5,7 @@ is kept (`hub.sync.inbox_retention`). Bodies of understood deliveries are kept f
 A webhook is a hint that something changed; the order itself is read again from the channel.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,9 @@ from hub.storage.sql import Transaction
 from hub.sync.leases import LEASE
 
 QUEUE = "queue"  # the source of messages from a channel's queue
-HINTS = ("webhook", QUEUE)  # sources of hints; any other delivery carries its content
+WEBHOOK = "webhook"
+REPEATED = timedelta(minutes=1)  # between two looks at the same content
+HINTS = (WEBHOOK, QUEUE)  # sources of hints; any other delivery carries its content
 UNREADABLE = "unreadable"  # the source of a record that could not be read
 
 
@@ -29,6 +32,14 @@ class Message:
     source: str  # webhook, pull, reconciliation
     topic: str
     body: bytes
+
+
+class _Same(TypedDict):
+    """A delivery of the same content."""
+
+    delivery: str
+    state: str
+    received_at: int
 
 
 class LeasedMessage(TypedDict):
@@ -45,25 +56,49 @@ class RetriedMessage(LeasedMessage):
 
 
 def accept(tx: Transaction, messages: Sequence[Message], now: datetime) -> int:
-    """Store deliveries; return the number of new ones."""
-    new = sum(
-        tx.run(
-            "INSERT INTO inbox(id, channel_id, delivery, source, topic, body, due_at, received_at) "
-            "VALUES(:id, :channel_id, :delivery, :source, :topic, :body, :now, :now) "
-            "ON CONFLICT(channel_id, delivery) DO NOTHING",
-            id=new_id(),
-            channel_id=message.channel_id,
-            delivery=message.delivery[:300],
-            source=message.source,
-            topic=message.topic[:100],
-            body=message.body,
-            now=micros(now),
-        )
-        for message in messages
-    )
+    """Store deliveries; return the number of new ones.
+
+    A webhook whose very content waits already is not new, whatever id it bears: ids are not signed.
+    One whose content came a moment ago is looked at later, together with further ones: so a channel
+    that repeats itself loses nothing, and whoever replays a delivery causes one look a minute.
+    """
+    new = sum(_accept(tx, message, now) for message in messages)
     if new:
         tx.wake("inbox")
     return new
+
+
+def _accept(tx: Transaction, message: Message, now: datetime) -> int:
+    content, due_at = None, now
+    if message.source == WEBHOOK:
+        plain = message.topic.encode() + b"\0" + message.body
+        content = hashlib.sha256(plain).hexdigest()
+        known = tx.rows_as(
+            _Same,
+            "SELECT delivery, state, received_at FROM inbox WHERE channel_id = :channel "
+            "AND content = :content ORDER BY CASE state WHEN 'waiting' THEN 0 ELSE 1 END, "
+            "received_at DESC LIMIT 1",
+            channel=message.channel_id,
+            content=content,
+        )
+        if known and known[0]["state"] == "waiting":
+            return 0
+        if known and known[0]["received_at"] > micros(now - REPEATED):
+            due_at = now + REPEATED
+    return tx.run(
+        "INSERT INTO inbox(id, channel_id, delivery, source, topic, body, content, due_at, "
+        "received_at) VALUES(:id, :channel_id, :delivery, :source, :topic, :body, :content, :due, "
+        ":now) ON CONFLICT(channel_id, delivery) DO NOTHING",
+        id=new_id(),
+        channel_id=message.channel_id,
+        delivery=message.delivery[:300],
+        source=message.source,
+        topic=message.topic[:100],
+        body=message.body,
+        content=content,
+        due=micros(due_at),
+        now=micros(now),
+    )
 
 
 def lease(

@@ -27,7 +27,7 @@ from hub.lifecycle import Action
 from hub.proof import conservation
 from hub.storage.sql import Row, Transaction
 from hub.sync import listings
-from hub.unit_records import costs, custom_fields, ownership
+from hub.unit_records import costs, custom_fields, further_identifiers, ownership
 from hub.unit_records.costs import By, Cost, CostKind
 from hub.unit_records.ownership import OwnerKind
 from hub.vocabulary import OrderLine, OrderState
@@ -470,3 +470,55 @@ def test_a_client_is_registered_once_and_may_be_renamed(world: World) -> None:
             world.write(
                 lambda tx, code=code, name=name: clients.register(tx, world.context(), code, name)
             )
+
+
+# --- What an earlier owner called a unit ----------------------------------------------------
+
+
+def test_a_client_finds_nothing_by_what_an_earlier_owner_wrote(two: World) -> None:
+    """Who guesses values of fields and asset tags learns nothing of the time before."""
+    two.receive("SN-1", client="BEE")
+    fields(two, "SN-1", project="apollo")
+    named(two, "SN-1", "asset", "BEE-77")
+    named(two, "SN-1", "imei", "490154203237518")
+    two.pass_time(days=1)
+    transfer(two, "ANT", "SN-1")
+    ant = client_id(two, "ANT")
+
+    def by_field(value: str, client: str | None) -> int:
+        rows = two.read(
+            lambda tx: unit_views.units(
+                tx, first=9, after=None, custom=("project", value), client=client
+            )
+        )
+        return len(rows)
+
+    def by_name(name: str, client: str | None) -> int:
+        rows = two.read(
+            lambda tx: unit_views.units(tx, first=9, after=None, identifiers=[name], client=client)
+        )
+        return len(rows)
+
+    assert (by_field("apollo", ant), by_field("apollo", None)) == (0, 1)
+    assert (by_name("BEE-77", ant), by_name("BEE-77", None)) == (0, 1)
+    with pytest.raises(UnknownUnit):
+        two.read(lambda tx: find(tx, "BEE-77", client=ant))
+    names = two.read(lambda tx: unit_views.identifiers(tx, [two.unit("SN-1")["id"]]))
+    shown = client_rules.names_of_owner(two.unit("SN-1"), next(iter(names.values())))
+    assert [row["scheme"] for row in shown] == ["imei"]
+    # The maker's names go with the unit, and so does what the owner writes.
+    for name in ("490154203237518", "SN-1"):
+        assert by_name(name, ant) == 1
+    two.pass_time(days=1)
+    fields(two, "SN-1", project="gemini")
+    named(two, "SN-1", "asset", "ANT-1")
+    assert (by_field("gemini", ant), by_name("ANT-1", ant)) == (1, 1)
+    assert two.read(lambda tx: find(tx, "ANT-1", client=ant))["serial"] == "SN-1"
+
+
+def named(world: World, serial: str, scheme: str, value: str) -> None:
+    world.write(
+        lambda tx: further_identifiers.link(
+            Work(tx, world.context(), new_id()), Scan(serial), scheme, value
+        )
+    )

@@ -85,8 +85,11 @@ ASKED = {
 }
 
 
-def questions(ids: dict[str, str]) -> Iterator[str]:
-    """Yield a document for each query of the schema whose arguments are known."""
+def questions(ids: dict[str, str], depth: int = 1) -> Iterator[str]:
+    """Yield a document for each query of the schema whose arguments are known.
+
+    With a greater `depth` fewer levels of objects are asked.
+    """
     assert CORE.query_type is not None
     for name, field in CORE.query_type.fields.items():
         given: dict[str, Any] = {}
@@ -106,7 +109,7 @@ def questions(ids: dict[str, str]) -> Iterator[str]:
                 break
         else:
             passed = ", ".join(f"{key}: {_literal(value)}" for key, value in given.items())
-            chosen = _chosen(get_named_type(field.type), 1)
+            chosen = _chosen(get_named_type(field.type), depth)
             yield f"{{ {name}{f'({passed})' if passed else ''} {chosen} }}"
 
 

@@ -49,10 +49,17 @@ def _instructions() -> list[list[tuple[str, str]]]:
     text = re.sub(r"^\s*#.*\n", "", (DOCKER / "Dockerfile").read_text(), flags=re.MULTILINE)
     lines = [line.strip() for line in text.replace("\\\n", " ").splitlines() if line.strip()]
     stages: list[list[tuple[str, str]]] = []
+    arguments: dict[str, str] = {}
     for line in lines:
         word, _, rest = line.partition(" ")
+        if word == "ARG" and not stages:
+            name, _, default = rest.partition("=")
+            arguments[f"${{{name}}}"] = default
+            continue
         if word == "FROM":
             stages.append([])
+            for name, default in arguments.items():
+                rest = rest.replace(name, default)
         stages[-1].append((word, rest.strip()))
     return stages
 
@@ -141,6 +148,14 @@ def test_the_image_is_built_from_pinned_plain_bases_without_downloads() -> None:
     assert {path.split("/")[0] for path in wheel["targets"]["wheel"]["packages"]} <= copied
 
 
+def test_what_the_build_copies_reaches_it() -> None:
+    ignored = (DOCKER / "Dockerfile.dockerignore").read_text().split()
+    for word, rest in _instructions()[0]:
+        if word == "COPY":
+            for source in rest.split()[:-1]:
+                assert f"!{source.split('/')[0]}" in ignored, source
+
+
 def test_the_image_holds_the_wheel_only_and_is_nobody_special() -> None:
     _, runtime = _instructions()
     assert [rest for word, rest in runtime if word == "COPY"] == ["--from=build /dist/ /dist/"]
@@ -177,7 +192,8 @@ def test_the_steps_of_the_image_give_a_hub_that_serves_and_stops(tmp_path: Path)
 
 
 def _build_wheel(folder: Path) -> Path:
-    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)]
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
+    command += ["--outdir", str(folder), str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     (wheel,) = folder.glob("*.whl")
@@ -203,9 +219,11 @@ def _check_contents(wheel: Path) -> None:
 def _install(wheel: Path, folder: Path) -> Path:
     venv.create(folder, with_pip=True)
     command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-compile"]
-    given = ["--disable-pip-version-check", "--constraint", str(ROOT / "constraints.txt")]
-    done = subprocess.run([*command, *given, str(wheel)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    command.append("--disable-pip-version-check")
+    lock = ["--require-hashes", "--requirement", str(ROOT / "requirements" / "image.lock")]
+    for given in (lock, ["--no-deps", str(wheel)]):
+        done = subprocess.run([*command, *given], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
     return folder / "bin" / "serial-hub"
 
 

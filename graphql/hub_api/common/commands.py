@@ -30,6 +30,7 @@ from hub.errors import ApprovalNeeded, Forbidden, InvalidInput
 from hub.storage.sql import Transaction
 from hub.storefront import shoppers
 from hub_api.common.context import Context, Info
+from hub_api.common.long_work import in_thread_if, is_long
 
 KEY = "idempotency_key"
 ADMINISTRATIVE = frozenset({Scope.OPS, Scope.ADMIN, Scope.OVERRIDE})
@@ -283,9 +284,11 @@ def command(
             info.context.require(*scopes)
             declared.check(info.context.caller)
             key = shoppers.checked_name(info.context.caller, arguments.pop(KEY), "idempotencyKey")
-            call = Call(info, declared, key, declared.digest(info.context, arguments))
+            long = is_long(arguments)
+            digest = await in_thread_if(long, lambda: declared.digest(info.context, arguments))
+            call = Call(info, declared, key, digest)
             if declared.is_administrative or declared.field in info.context.two_person:
-                call.arguments = declared.shown(arguments)
+                call.arguments = await in_thread_if(long, lambda: declared.shown(arguments))
             if declared.field in info.context.two_person:
                 await call.await_approval()
             answer = await resolver(self, call, **arguments)

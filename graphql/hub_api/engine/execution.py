@@ -27,7 +27,7 @@ from hub_api.engine.documents import (
     digest,
     formatted,
 )
-from hub_api.engine.limits import LimitExceeded
+from hub_api.engine.limits import LimitExceeded, are_many
 from hub_api.engine.plan_objects import Bail
 from hub_api.engine.waiting import within
 from hub_api.engine.wire import TRY_AGAIN, TRY_AGAIN_WORDS, RequestError, try_again
@@ -195,7 +195,8 @@ class Execution:
             except (Bail, TimeoutError):
                 operation.planner.bailed_directly()
         try:
-            result = self._start(operation, asked, context)
+            executor = await self._built(operation, asked, context)
+            result = self._start(operation, executor)
             if not isinstance(result, ExecutionResult):
                 async with asyncio.timeout(self._timeout_seconds) as limit:
                     result = await result
@@ -215,19 +216,27 @@ class Execution:
             raise try_again()
         return payload
 
+    async def _built(self, operation: Operation, asked: Asked, context: Any) -> Any:
+        """Make the executor, which coerces the variables: many of them beside the event loop."""
+
+        def build() -> Any:
+            return self._executor_class.build(
+                self.schema,
+                operation.ast,
+                context_value=context,
+                raw_variable_values=dict(asked.variables),
+                operation_name=operation.name,
+                is_awaitable=_is_awaitable,
+                hide_suggestions=True,
+                operation_extensions=asked.extensions,
+            )
+
+        many = are_many(asked.variables)
+        return await asyncio.to_thread(build) if many else build()
+
     def _start(
-        self, operation: Operation, asked: Asked, context: Any
+        self, operation: Operation, executor: Any
     ) -> ExecutionResult | Awaitable[ExecutionResult]:
-        executor = self._executor_class.build(
-            self.schema,
-            operation.ast,
-            context_value=context,
-            raw_variable_values=dict(asked.variables),
-            operation_name=operation.name,
-            is_awaitable=_is_awaitable,
-            hide_suggestions=True,
-            operation_extensions=asked.extensions,
-        )
         if isinstance(executor, list):
             return ExecutionResult(None, errors=executor)
         plan = operation.planner.plan(executor) if self._plans else None

@@ -50,12 +50,16 @@ class Webhooks:
         """Answer one delivery."""
         code = request.path_params["channel"]
         found = await self._find(code)
-        if found is None:
-            return _refusal(404, "NOT_FOUND", "No channel takes webhooks here.")
-        channel, connector = found
         body = await _body(request)
         if body is None:
             return _refusal(413, "BODY_TOO_LARGE", f"At most {BODY_BYTES_MAX} bytes.")
+        if found is None:
+            # As a wrong signature is: whoever tries codes does not learn which ones there are.
+            security_events.note(
+                SecurityEvent.REJECTED_WEBHOOK, channel=code, address=_address(request)
+            )
+            return _refusal(401, "BAD_SIGNATURE", "The signature is not right.")
+        channel, connector = found
         headers = {name.lower(): value for name, value in request.headers.items()}
         now = self._clock()
         try:

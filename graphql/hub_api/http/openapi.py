@@ -122,8 +122,7 @@ def _webhooks() -> Json:
             "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}},
             "responses": {
                 "202": _answer("It is stored; `duplicate`: it was before.", _ACCEPTED),
-                "401": _answer("The signature is wrong.", _ERROR),
-                "404": _answer("No channel takes webhooks here.", _ERROR),
+                "401": _answer("The signature is wrong, or no channel is there.", _ERROR),
                 "413": _answer("The body is too large.", _ERROR),
                 "503": _answer("It could not be verified now: send it again.", _ERROR),
             },

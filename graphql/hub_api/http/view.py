@@ -40,6 +40,7 @@ from hub_api.http.graphiql import GraphiQL
 from hub_api.http.limiter import Allowance
 
 MIB = 1024 * 1024
+LARGE_BYTES = 256 * 1024
 _POST_ONLY = ((b"allow", b"POST"),)
 
 
@@ -131,7 +132,10 @@ class GraphQLView:
             )
         context = await self._context(Request(scope, receive))
         if not get:
-            body = parsed_json(await read_body(receive, headers, self._body_bytes_max))
+            read = await read_body(receive, headers, self._body_bytes_max)
+            body = parsed_json(read)
+            if len(read) > LARGE_BYTES:
+                await asyncio.sleep(0)  # others first: reading it took some milliseconds
         asked = Asked.of(body)
         document = await self._execution.find(asked, context)
         if get:

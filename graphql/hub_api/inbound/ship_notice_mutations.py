@@ -21,6 +21,7 @@ from hub_api.common.command_inputs import (
     place_of,
 )
 from hub_api.common.commands import Call, command
+from hub_api.common.long_work import MANY, in_thread_if
 from hub_api.common.problems import answer
 from hub_api.inbound.ship_notice_types import (
     AdvanceShipNoticeLineInput,
@@ -125,7 +126,7 @@ class ShipNoticeMutation:
     ) -> CommandResult:
         """Commission; without a location they are still with the supplier."""
         _check_point(point, location)
-        arrivals = arrivals_of(units)
+        arrivals = await in_thread_if(len(units) > MANY, lambda: arrivals_of(units))
 
         def do(work: Work) -> list[Verdict]:
             place = place_of(work.tx, location)

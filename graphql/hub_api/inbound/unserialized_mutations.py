@@ -17,6 +17,7 @@ from hub_api.common.command_inputs import (
     arrivals_of,
 )
 from hub_api.common.commands import Call, command
+from hub_api.common.long_work import MANY, in_thread_if
 from hub_api.common.problems import AnyProblem, NotEnoughStock
 from hub_api.inbound.unserialized_types import (
     ProductStockInput,
@@ -98,7 +99,7 @@ class SerializationMutation:
         context: CommandContextInput | None = None,
     ) -> CommandResult:
         """Read serials of unserialized stock; the units stay in stock where they are."""
-        arrivals = arrivals_of(units)
+        arrivals = await in_thread_if(len(units) > MANY, lambda: arrivals_of(units))
 
         def do(work: Work) -> list[Verdict]:
             place = catalogue.location(work.tx, location)

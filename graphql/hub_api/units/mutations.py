@@ -31,6 +31,7 @@ from hub_api.common.command_inputs import (
     scans_of,
 )
 from hub_api.common.commands import Call, command
+from hub_api.common.long_work import MANY, in_thread_if
 from hub_api.units.results import CommandOutcome, CommandResult, move, record_units
 
 PROMISE_MAX = timedelta(days=366)
@@ -73,7 +74,7 @@ class UnitCommandMutation:
         context: CommandContextInput | None = None,
     ) -> CommandResult:
         """Receive; with `putAway` they are sellable at once."""
-        arrivals = arrivals_of(units)
+        arrivals = await in_thread_if(len(units) > MANY, lambda: arrivals_of(units))
 
         def do(work: Work) -> list[Verdict]:
             notice = advance_ship_notice

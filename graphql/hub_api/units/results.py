@@ -20,6 +20,7 @@ from hub_api.common.command_inputs import (
 )
 from hub_api.common.commands import Call
 from hub_api.common.context import Info
+from hub_api.common.long_work import in_pieces
 from hub_api.common.problems import Problem, answer, problem
 from hub_api.units.types import Unit
 
@@ -85,7 +86,7 @@ async def record_units(call: Call, context: CommandContextInput | None, do: Do) 
         command_context_of(call.context, context),
         lambda work: [each.as_json() for each in do(work)],
     )
-    results = [UnitResult.of(each) for each in done.value]
+    results = await in_pieces(UnitResult.of, done.value)
     accepted = sum(verdict.accepted for verdict in results)
     return CommandResult(
         command_id=strawberry.ID(done.command_id),

@@ -299,6 +299,9 @@ class Unit(Node, UnitSales, SerializationFacts, ClientFacts):
     @strawberry.field(description="Its further names: IMEI, asset tag, a second serial.")
     async def identifiers(self, info: Info) -> list[Identifier]:
         rows = await info.context.loaders.of(unit_views.identifiers).load(self.id)
+        if info.context.caller.client_id is not None:
+            unit = await info.context.units(self.id)
+            rows = client.names_of_owner(unit, rows) if unit else []
         return [Identifier(scheme=row["scheme"], value=row["value"]) for row in rows]
 
     @strawberry.field(

@@ -13,6 +13,7 @@ import orjson
 
 from hub.errors import StepNotAllowed
 from hub.ledger.command import UnitCommand
+from hub.ledger.former_names import OF_OWNER
 from hub.ledger.rules.rule import Attempt, Rule
 from hub.ledger.units import UnitState
 from hub.storage.documents import document
@@ -95,6 +96,16 @@ def fields_of_owner(unit: Row, fields: Sequence[Row]) -> list[Row]:
     """Leave out the custom fields that were last written before the owner had the unit."""
     since = unit["client_since"]
     return [row for row in fields if since is None or row["changed_at"] >= since]
+
+
+def names_of_owner(unit: Row, names: Sequence[Row]) -> list[Row]:
+    """Leave out what an earlier owner called a unit; the maker's names go with it."""
+    since = unit["client_since"]
+    return [
+        row
+        for row in names
+        if since is None or row["created_at"] >= since or row["scheme"] not in OF_OWNER
+    ]
 
 
 def _line_client(tx: Transaction, command: UnitCommand) -> list[str | None]:

@@ -77,6 +77,8 @@ class Inbox(SQLModel, table=True):
         UniqueConstraint("channel_id", "delivery"),
         Index("inbox_due", "due_at", **where("state IN ('waiting', 'leased')")),
         Index("inbox_subject", "channel_id", "subject", **where("subject IS NOT NULL")),
+        # The same content under another id: a channel repeats itself, or somebody replays.
+        Index("inbox_content", "channel_id", "content", **where("content IS NOT NULL")),
         Index("inbox_unreadable", "received_at", **where("source = 'unreadable'")),
     )
 
@@ -87,6 +89,7 @@ class Inbox(SQLModel, table=True):
     topic: str = Field(max_length=100)
     subject: str | None = Field(default=None, max_length=200)  # the order it was about
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    content: str | None = Field(default=None, max_length=64)  # digest of a webhook's topic and body
     state: str = Field(default="waiting", max_length=20)  # waiting, leased, done, dead
     due_at: int = integer()
     lease_until: int = integer()

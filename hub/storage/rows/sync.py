@@ -67,6 +67,7 @@ class InboxRow(TypedDict):
     topic: str
     subject: str | None
     body: bytes
+    content: str | None
     state: str
     due_at: int
     lease_until: int

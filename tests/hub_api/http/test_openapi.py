@@ -41,7 +41,7 @@ def fits(value: Any, schema: Any) -> None:
         ("post", "/imports?location=NO-SUCH", {"content": b"serial\nSN-1\n"}, 422),
         ("post", "/imports", {"content": b""}, 422),
         ("post", "/imports?dryRun=maybe", {"content": b"x"}, 422),
-        ("post", "/webhooks/nobody", {"json": {}}, 404),
+        ("post", "/webhooks/nobody", {"json": {}}, 401),
         ("get", "/webhooks/nobody", {}, 405),
         ("get", "/healthz", {}, 200),
         ("get", "/readyz", {}, 200),

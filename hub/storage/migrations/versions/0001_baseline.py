@@ -792,6 +792,7 @@ def _inbox() -> None:
         sa.Column("topic", sa.String(length=100), nullable=False),
         sa.Column("subject", sa.String(length=200), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("content", sa.String(length=64), nullable=True),
         sa.Column(
             "state", sa.String(length=20), server_default=sa.text("'waiting'"), nullable=False
         ),
@@ -808,6 +809,14 @@ def _inbox() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("channel_id", "delivery"),
+    )
+    op.create_index(
+        "inbox_content",
+        "inbox",
+        ["channel_id", "content"],
+        unique=False,
+        sqlite_where=sa.text("content IS NOT NULL"),
+        postgresql_where=sa.text("content IS NOT NULL"),
     )
     op.create_index(
         "inbox_due",
