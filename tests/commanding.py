@@ -134,7 +134,8 @@ def _plain(type_: GraphQLObjectType) -> list[str]:
             named = get_named_type(each.type)
             found += [RESULTS] if str(named) == "UnitResult" and name == "results" else []
         elif not each.args:
-            found.append(name)
+            # The code of a record is no code of a problem, and has another type.
+            found.append("itsCode: code" if name == "code" else name)
     return found
 
 

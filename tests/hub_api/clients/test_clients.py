@@ -12,6 +12,7 @@ from graphql import (
     GraphQLInputObjectType,
     GraphQLList,
     GraphQLNonNull,
+    GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLUnionType,
     Undefined,
@@ -41,7 +42,7 @@ CORE = core_schema(schema)
 # that there is none.
 OPEN = {
     "unit", "units", "history", "clientStock", "clientValuation", "clientReport",
-    "viewer", "publicKey", "webhooks", "webhook", "webhookTopics", "webhookDeliveries",
+    "node", "nodes", "viewer", "publicKey", "webhooks", "webhook", "webhookTopics", "webhookDeliveries",
 }  # fmt: skip
 UNKNOWN = {"FORBIDDEN", "UNKNOWN_UNIT", "INVALID_INPUT"}
 # How far an answer is asked for; a long list of what leads back to units would cost too much.
@@ -136,6 +137,8 @@ class Question:
 
     def _selection(self, type_: Any, depth: int) -> str:
         named = get_named_type(type_)
+        if isinstance(named, GraphQLInterfaceType):
+            return "{ __typename id ... on Unit { serial } ... on Product { sku } }"
         if not isinstance(named, GraphQLObjectType | GraphQLUnionType):
             return ""
         if isinstance(named, GraphQLUnionType):
