@@ -9,7 +9,7 @@ from api_client import Hub, play
 from commanding import CORE
 from hub.access.keys import Scope
 from hub.clock import new_id
-from hub.record_kinds import KINDS
+from hub.storage.record_kinds import KINDS
 from hub_api.nodes.queries import FINDS, NODES_MAX
 from world import World
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import strawberry
 
-from hub import catalogue, record_kinds
+from hub import catalogue
 from hub.access.keys import Scope
 from hub.errors import InvalidInput, UnknownReference, UnknownUnit
 from hub.identifiers.numbers import is_id
-from hub.record_kinds import RecordKind
+from hub.storage import record_kinds
+from hub.storage.record_kinds import RecordKind
 from hub_api.after_sales.claim_queries import ClaimQuery
 from hub_api.cases.queries import CaseQuery
 from hub_api.catalogue.types import Location, Product
