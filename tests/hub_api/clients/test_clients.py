@@ -10,9 +10,9 @@ from graphql import (
     GraphQLEnumType,
     GraphQLField,
     GraphQLInputObjectType,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
-    GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLUnionType,
     Undefined,
@@ -42,7 +42,8 @@ CORE = core_schema(schema)
 # that there is none.
 OPEN = {
     "unit", "units", "history", "clientStock", "clientValuation", "clientReport",
-    "node", "nodes", "viewer", "publicKey", "webhooks", "webhook", "webhookTopics", "webhookDeliveries",
+    "node", "nodes", "viewer", "publicKey", "webhooks", "webhook", "webhookTopics",
+    "webhookDeliveries",
 }  # fmt: skip
 UNKNOWN = {"FORBIDDEN", "UNKNOWN_UNIT", "INVALID_INPUT"}
 # How far an answer is asked for; a long list of what leads back to units would cost too much.
