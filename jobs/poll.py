@@ -22,7 +22,8 @@ from hub.clock import micros
 from hub.storage.database import TROUBLES
 from hub.storage.rows import ChannelRow
 from hub.storage.sql import Transaction
-from hub.sync import channels, inbox, streams
+from hub.sync import channels, circuit, inbox, streams
+from hub.sync.circuit import CircuitState
 from jobs import leases, unreadable
 from jobs.channel_runs import run_each
 from jobs.intake import ORDERS, RETURN, RETURNS
@@ -167,6 +168,9 @@ def _store(
     streams.succeeded(tx, channel["id"], stream.name, now)
     cases.settle(tx, CaseKind.SYNC_FAILURE, stream.name, channel["id"], now)
     cases.settle(tx, CaseKind.AUTHENTICATION, channel["code"], channel["id"], now)
+    if circuit.of(tx, channel["id"]).state(now) is CircuitState.CLOSED:
+        # A person resumed it, and nothing was sent to it since.
+        cases.settle(tx, CaseKind.CHANNEL_DOWN, channel["code"], channel["id"], now)
     return stored
 
 

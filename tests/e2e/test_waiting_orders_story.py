@@ -16,7 +16,7 @@ from serial_hub.demo import Api
 
 STORY = "unpaid checkout takes no unit → held order is not picked → set free → refunded → cancelled"
 AT_VENDURE = "the hub asks for a refund → Vendure waits for a person → settled → paid once"
-AT_MEDUSA = "one of two paid back, once → too much is refused → odd order served → deleted order"
+AT_MEDUSA = "refused uncaptured → paid back once → too much is refused → odd order → deleted order"
 MOVE = """mutation($id: ID!, $state: String!) { transitionOrderToState(id: $id, state: $state) {
   __typename ... on ErrorResult { message } } }"""
 REPLAY = """mutation($key: String!, $channel: String!) {

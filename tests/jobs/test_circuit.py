@@ -6,7 +6,7 @@ from connectors import AuthFailed, RateLimited, Transient
 from hub.lifecycle import Action
 from hub.sync import channels, circuit
 from hub.sync.circuit import FAILURES_MAX, CircuitState
-from jobs import relay
+from jobs import poll, relay
 from jobs.runtime import Runtime
 from recording import Recording, stage
 from world import World
@@ -71,6 +71,24 @@ def test_pushes_that_fail_open_it_with_a_case_and_success_settles_the_case(world
     world.pass_time(minutes=1)
     assert told(runtime, channel["id"]) == 1
     assert world.rows(opened) == [{"kind": "channel_down", "state": "resolved"}]
+
+
+def test_a_channel_that_is_resumed_and_answers_is_not_down(world: World) -> None:
+    _, runtime, channel = stage(world)
+    for number in range(FAILURES_MAX):
+        decision = relay.decide(Transient("503"), 0, world.now)
+        world.write(
+            lambda tx, number=number, decision=decision: relay.apply_to_channel(
+                tx, channel, decision, world.now, f"m-{number}"
+            )
+        )
+    assert ("channel_down", "rec") in world.open_cases()
+    asyncio.run(poll.poll(runtime, channel))
+    assert ("channel_down", "rec") in world.open_cases()  # nothing is sent to it yet
+    world.write(lambda tx: channels.resume(tx, channel["id"]))
+    world.pass_time(minutes=1)
+    asyncio.run(poll.poll(runtime, channel))  # nothing is to be sent, and it answers
+    assert world.open_cases() == []
 
 
 def test_one_message_that_always_fails_is_given_up_and_opens_nothing(world: World) -> None:

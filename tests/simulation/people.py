@@ -9,7 +9,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hub import catalogue, ledger, orders
+from hub import cases, catalogue, ledger, orders
+from hub.cases import CaseKind
 from hub.clock import new_id
 from hub.commands import idempotency
 from hub.commands.context import CommandContext
@@ -209,6 +210,8 @@ class People:
 
             def work(tx: Transaction, context: CommandContext, command: str) -> Sequence[Verdict]:
                 channels.resume(tx, channel)  # noqa: B023 # called before the next turn
+                code = str(row["code"])  # noqa: B023
+                cases.settle(tx, CaseKind.CHANNEL_DOWN, code, channel, context.now)  # noqa: B023
                 return []
 
             await self.command("resume", row["code"], work)

@@ -7,9 +7,10 @@ import strawberry
 
 from connectors import capabilities, installed
 from connectors.registry import ConnectorUnknown, SettingsInvalid, connect
-from hub import orders
+from hub import cases, orders
 from hub.access.keys import Scope
 from hub.availability.policy import PolicyCard
+from hub.cases import CaseKind
 from hub.catalogue import reference
 from hub.commands.work import Work
 from hub.errors import InvalidInput
@@ -109,7 +110,11 @@ class ChannelMutation:
     )
     async def resume_channel(self, call: Call, code: str) -> Channel:
         def do(work: Work) -> None:
-            channels.resume(work.tx, channels.get(work.tx, code)["id"])
+            channel = channels.get(work.tx, code)
+            channels.resume(work.tx, channel["id"])
+            # Its circuit is closed: if it still does not answer, that is a case again.
+            now = work.context.now
+            cases.settle(work.tx, CaseKind.CHANNEL_DOWN, code, channel["id"], now)
 
         await call.once(call.context.command_context(), do)
         return Channel.of(await call.context.read(lambda tx: channels.get(tx, code)))
