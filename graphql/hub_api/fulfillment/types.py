@@ -10,6 +10,7 @@ from hub.fulfillment.dispatch import DispatchFinding
 from hub.lifecycle import Action
 from hub.storage.sql import Row
 from hub_api.common.context import Info
+from hub_api.engine.stored import each
 from hub_api.units.types import Unit
 
 USUAL_SIZE = 10
@@ -24,7 +25,7 @@ class DispatchStep(Enum):
 
 async def _units(info: Info, unit_ids: list[str]) -> list[Unit]:
     rows: list[Row | None] = [await info.context.units(each) for each in unit_ids]
-    return [Unit.of(row) for row in rows if row is not None]
+    return each(Unit.of, filter(None, rows))
 
 
 async def _unit(info: Info, unit_id: str) -> Unit:

@@ -89,7 +89,7 @@ class ReconciliationQuery:
         info.context.require(Scope.OPS)
         now = info.context.clock()
         found = await info.context.read(lambda tx: plans.plan(tx, channel, now))
-        return [PlannedFix.of(each) for each in found]
+        return each(PlannedFix.of, found)
 
     @strawberry.field(description="Since when the oldest open difference is known.")
     async def oldest_open_difference_at(self, info: Info) -> datetime | None:

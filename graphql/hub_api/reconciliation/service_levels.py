@@ -16,6 +16,7 @@ from hub.sync import channels
 from hub_api.common.commands import Call, command
 from hub_api.common.context import Info
 from hub_api.common.problems import answer
+from hub_api.engine.stored import each
 
 Found = tuple[ServiceLevels, list[Promise]]
 
@@ -146,8 +147,8 @@ class ReconciliationLevels:
             oldest_open_at=levels.oldest_open_at,
             oldest_unexplained_at=levels.oldest_unexplained_at,
             compared_at=levels.compared_at,
-            days=[ReconciliationDay.of(each) for each in levels.days],
-            promises=[ReconciliationPromise.of(each) for each in promised],
+            days=each(ReconciliationDay.of, levels.days),
+            promises=each(ReconciliationPromise.of, promised),
         )
 
 

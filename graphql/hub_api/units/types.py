@@ -265,7 +265,7 @@ class Unit(Node, UnitSales, SerializationFacts, ClientFacts):
         info.context.require(*STAFF)
         ids = await info.context.loaders.of(merging.absorbed_by).load(str(self.id))
         rows = await info.context.loaders.of(unit_views.units_by_id).load_many(ids)
-        return [Unit.of(row) for row in rows if row]
+        return each(Unit.of, filter(None, rows))
 
     @strawberry.field(description="The unit that a merged record goes on as.")
     async def merged_into(self, info: Info) -> "Unit | None":

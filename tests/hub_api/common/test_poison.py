@@ -236,10 +236,17 @@ def test_no_record_of_a_table_hides_the_others(stand: Stand, before: Answers, ta
 # One column alone: of several, one may leave a record out before another is read.
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["action", "biz_step", "status", "status_from", "disposition", "occurred_at", "details"]
-)
-def test_no_column_of_an_event_stops_the_feed(stand: Stand, before: Answers, name: str) -> None:
-    (column,) = (each for each in EVERY if (each.table, each.name) == ("event", name))
+    ("table", "name"),
+    [
+        ("event", "action"), ("event", "biz_step"), ("event", "status"), ("event", "status_from"),
+        ("event", "disposition"), ("event", "occurred_at"), ("event", "details"), ("event", "id"),
+        ("checkpoint", "number"), ("reconciliation_difference", "kind"),
+    ],
+)  # fmt: skip
+def test_no_single_column_stops_the_feed_or_a_plan(
+    stand: Stand, before: Answers, table: str, name: str
+) -> None:
+    (column,) = (each for each in EVERY if (each.table, each.name) == (table, name))
     value = VALUES[column.kind][0]
     assert check(stand, before, partial(poison, wanted=[column], value=value)) is not None
 
