@@ -37,11 +37,7 @@ from connectors.contract import (
     SnapshotOrders,
     SnapshotStock,
 )
-from connectors.errors import (
-    AuthFailed,
-    NotFound,
-    NotOurs,
-)
+from connectors.errors import AuthFailed, NotFound, NotOurs
 from connectors.exchanged import OrderRef, Page, PushedLevel, WebhookCall
 from connectors.refunds import RefundOrders
 from connectors.remote import Remote

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import orjson
 
@@ -21,7 +21,7 @@ from hub.commands.context import CommandContext
 from hub.commands.work import Work
 from hub.errors import InvalidInput, StepNotAllowed, UnknownReference
 from hub.returns import receive, refunds
-from hub.storage.documents import readable, values
+from hub.returns.refund_lines import RequestedLine, lines_of
 from hub.storage.rows import ChannelRow, OrderLineRow, OrderRow, RefundRequestRow
 from hub.storage.sql import Transaction
 from hub.sync import channels, outbox
@@ -50,15 +50,6 @@ class WantedLine:
     line_id: str
     quantity: int
     amount: Decimal | None = None
-
-
-class RequestedLine(TypedDict):
-    """A line of a request, as it is stored: exact decimals as text."""
-
-    line_id: str
-    ref: str
-    quantity: int
-    amount: str
 
 
 class _ReturnedOnLine(TypedDict):
@@ -228,20 +219,6 @@ def failed(
         },
     )
     cases.report(tx, finding, context.now)
-
-
-def lines_of(stored: str) -> list[RequestedLine]:
-    """Return the lines of a request as they are stored."""
-    return readable(_stored_line, values(stored))
-
-
-def _stored_line(each: dict[str, Any]) -> RequestedLine:
-    return RequestedLine(
-        line_id=each["line_id"],
-        ref=each["ref"],
-        quantity=int(each["quantity"]),
-        amount=f"{Decimal(each['amount']):f}",
-    )
 
 
 def _locked(tx: Transaction, order_id: str) -> OrderRow:

@@ -7,8 +7,9 @@ import strawberry
 
 from hub.clock import moment
 from hub.errors import UnknownReference
-from hub.returns import refund_requests, views
-from hub.returns.refund_requests import RefundState, RequestedLine, WantedLine
+from hub.returns import views
+from hub.returns.refund_lines import RequestedLine, lines_of
+from hub.returns.refund_requests import RefundState, WantedLine
 from hub.returns.views import RefundView
 from hub_api.common.context import Info
 from hub_api.engine.stored import each
@@ -79,7 +80,7 @@ class Refund:
             state=RefundState(row["state"]),
             amount=Decimal(row["amount"]),
             currency=row["currency"],
-            lines=each(RefundLine.of, refund_requests.lines_of(row["lines"])),
+            lines=each(RefundLine.of, lines_of(row["lines"])),
             reason=row["reason"],
             refund_reference=row["refund_ref"],
             error=row["error"],
