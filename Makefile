@@ -42,6 +42,7 @@ lint: $(STAMP)  ## style, types, import contracts, schema snapshot
 	$(BIN)/yamllint --strict docker
 	$(BIN)/serial-hub schema | diff graphql/schema.graphql - || (echo "graphql/schema.graphql is old: make schema" && exit 1)
 	$(BIN)/serial-hub schema --public | diff graphql/public.graphql - || (echo "graphql/public.graphql is old: make schema" && exit 1)
+	@test ! -f graphql/released.graphql || $(BIN)/serial-hub schema --check graphql/released.graphql
 
 # A word with a slash, a dot or a colon names files or tests; anything else is an expression for -k.
 t: $(STAMP)     ## some tests, at once: T=tests/hub/kits, T=path::test, T='kits and not returns'
