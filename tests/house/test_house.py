@@ -20,7 +20,7 @@ FUNCTION_LINES_MAX = 50
 LARGE_MODULES = {
     "connectors/amazon/simulator/server.py", "connectors/contract.py",
     "connectors/ebay/connector.py", "connectors/remote.py",
-    "connectors/shopify/simulator/resolvers.py", "connectors/square/connector.py",
+    "connectors/shopify/simulator/resolvers.py",
     "connectors/testing/simulator_driver.py", "connectors/walmart/simulator/server.py",
     "graphql/hub_api/console/labels.py", "graphql/hub_api/units/mutations.py",
     "graphql/hub_api/units/types.py", "hub/history/corrections.py",
