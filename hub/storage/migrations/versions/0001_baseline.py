@@ -410,7 +410,7 @@ def _api_key() -> None:
 
 
 def _login_session() -> None:
-    op.create_table(
+    _create(
         "login_session",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
@@ -433,7 +433,7 @@ def _login_session() -> None:
 
 
 def _failed_attempt() -> None:
-    op.create_table(
+    _create(
         "failed_attempt",
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("failures", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -443,7 +443,7 @@ def _failed_attempt() -> None:
 
 
 def _approval() -> None:
-    op.create_table(
+    _create(
         "approval",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("command", sa.String(length=60), nullable=False),
@@ -465,7 +465,7 @@ def _approval() -> None:
 
 
 def _trail_change() -> None:
-    op.create_table(
+    _create(
         "trail_change",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("transaction_id", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -478,7 +478,7 @@ def _trail_change() -> None:
 
 
 def _trail_entry() -> None:
-    op.create_table(
+    _create(
         "trail_entry",
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("recorded_at", sa.BigInteger(), nullable=False),
@@ -2432,7 +2432,7 @@ def _return_case() -> None:
 
 
 def _refund_request() -> None:
-    op.create_table(
+    _create(
         "refund_request",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("order_id", sa.String(length=36), nullable=False),
