@@ -34,11 +34,11 @@ HEAD = """# Who may see and do what
 Written by `make access` and held current by a test: a change here is a change of who sees what, so
 review it line by line. A database is filled through the API, and every query is asked by a key of
 each scope with all its plain fields. Keys may be narrowed further (site, client, commands); what
-publishable keys may ask is `graphql/public.graphql`.
+publishable keys may ask is `graphql/public.graphql`. Where one field of a record is refused to a
+scope, its neighbours are missing for that scope, too: the walk asks them together.
 """
 
-FIELDS = """Fields of each type by the scopes that saw a value of them; with an asterisk: the filled
-database has no value, and the field came empty to these scopes."""
+FIELDS = "Fields of each type by the scopes to which they came, with a value or empty."
 
 
 @dataclass
@@ -159,9 +159,8 @@ def page(seen: Seen) -> str:
     leaves = all_leaves()
     for coordinate in sorted(leaves & seen.present.keys()):
         owner, _, name = coordinate.partition(".")
-        valued = seen.leaves.get(coordinate)
-        who = ", ".join(each for each in SCOPES if each in (valued or seen.present[coordinate]))
-        grouped[owner, who].append(name if valued else f"{name}\\*")
+        who = ", ".join(each for each in SCOPES if each in seen.present[coordinate])
+        grouped[owner, who].append(name)
     lines += [f"| {kind} | {who} | {', '.join(each)} |" for (kind, who), each in grouped.items()]
     by_type: dict[str, list[str]] = defaultdict(list)
     for coordinate in sorted(leaves - seen.present.keys()):

@@ -33,7 +33,7 @@ from hub_api.common.context import Context, Info
 from hub_api.common.long_work import in_thread_if, is_long
 
 KEY = "idempotency_key"
-ADMINISTRATIVE = frozenset({Scope.OPS, Scope.ADMIN, Scope.OVERRIDE})
+ADMINISTRATIVE = frozenset({Scope.OPS, Scope.ADMIN, Scope.OVERRIDE, Scope.REFUNDS})
 COMMANDS: dict[str, "Command"] = {}
 """Every mutation of the API, by the name of its function."""
 

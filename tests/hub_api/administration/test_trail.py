@@ -98,7 +98,8 @@ def test_every_administrative_command_is_in_the_trail(world: World) -> None:
     administrative = {each.field for each in COMMANDS.values() if each.is_administrative}
     assert administrative <= mutations.keys()
     assert {"registerChannel", "createApiKey", "erasePerson", "setAvailabilityPolicy",
-            "overrideOrderHold", "putCaseRule", "approveRequest"} <= administrative  # fmt: skip
+            "overrideOrderHold", "putCaseRule", "approveRequest",
+            "refundOrder"} <= administrative  # fmt: skip
     assert not {"sellUnits", "receiveUnits", "reserve"} & administrative
 
 
