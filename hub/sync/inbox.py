@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
-from hub.clock import micros, new_id
+from hub.clock import micros, moment, new_id
 from hub.storage.rows import InboxRow
 from hub.storage.sql import Transaction
 from hub.sync.leases import LEASE
 
 QUEUE = "queue"  # the source of messages from a channel's queue
 WEBHOOK = "webhook"
-REPEATED = timedelta(minutes=1)  # between two looks at the same content
+REPEATED = timedelta(seconds=10)  # between two looks at the same content
 HINTS = (WEBHOOK, QUEUE)  # sources of hints; any other delivery carries its content
 UNREADABLE = "unreadable"  # the source of a record that could not be read
 
@@ -59,8 +59,9 @@ def accept(tx: Transaction, messages: Sequence[Message], now: datetime) -> int:
     """Store deliveries; return the number of new ones.
 
     A webhook whose very content waits already is not new, whatever id it bears: ids are not signed.
-    One whose content came a moment ago is looked at later, together with further ones: so a channel
-    that repeats itself loses nothing, and whoever replays a delivery causes one look a minute.
+    One whose content came less than REPEATED ago is looked at when that has passed, together with
+    further ones: a channel that repeats itself loses nothing, and whoever replays a delivery causes
+    few looks.
     """
     new = sum(_accept(tx, message, now) for message in messages)
     if new:
@@ -84,7 +85,7 @@ def _accept(tx: Transaction, message: Message, now: datetime) -> int:
         if known and known[0]["state"] == "waiting":
             return 0
         if known and known[0]["received_at"] > micros(now - REPEATED):
-            due_at = now + REPEATED
+            due_at = moment(known[0]["received_at"]) + REPEATED
     return tx.run(
         "INSERT INTO inbox(id, channel_id, delivery, source, topic, body, content, due_at, "
         "received_at) VALUES(:id, :channel_id, :delivery, :source, :topic, :body, :content, :due, "

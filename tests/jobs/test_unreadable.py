@@ -218,6 +218,7 @@ def test_what_only_people_read_is_cleaned(world: World) -> None:
 def test_a_hint_about_an_unreadable_order_is_one_case_however_often_it_comes(world: World) -> None:
     connector, runtime, channel = stage(world, Calling)
     for number in range(3):
+        world.pass_time(seconds=10)  # before that the same content is not looked at again
         call = inbox.Message(channel["id"], f"w{number}", "webhook", "orders/updated", b"bad")
         world.write(lambda tx, call=call: inbox.accept(tx, [call], world.now))
         connector.failures = [Unreadable(ODD)]
@@ -225,6 +226,7 @@ def test_a_hint_about_an_unreadable_order_is_one_case_however_often_it_comes(wor
     assert [case["subject"] for case in open_cases(world)] == ["bad"]
     assert world.value(DEAD) == 1
     connector.orders["bad"] = world.order("bad")
+    world.pass_time(seconds=10)
     call = inbox.Message(channel["id"], "w9", "webhook", "orders/updated", b"bad")
     world.write(lambda tx: inbox.accept(tx, [call], world.now))
     worked_in(runtime)

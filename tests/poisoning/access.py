@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type, is_leaf_type
+from graphql import (
+    FieldNode,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    get_named_type,
+    is_leaf_type,
+    parse,
+    print_ast,
+)
 
 from api_client import Hub
 from commanding import CORE
@@ -29,13 +39,14 @@ from poisoning.walking import questions, route
 from world import World
 
 SCOPES = tuple(Scope)
+REFUSALS_MAX = 12  # rounds of refused fields in one question
 HEAD = """# Who may see and do what
 
 Written by `make access` and held current by a test: a change here is a change of who sees what, so
 review it line by line. A database is filled through the API, and every query is asked by a key of
 each scope with all its plain fields. Keys may be narrowed further (site, client, commands); what
-publishable keys may ask is `graphql/public.graphql`. Where one field of a record is refused to a
-scope, its neighbours are missing for that scope, too: the walk asks them together.
+publishable keys may ask is `graphql/public.graphql`. What is refused within a record is left out,
+and the rest asked again.
 """
 
 FIELDS = "Fields of each type by the scopes to which they came, with a value or empty."
@@ -88,22 +99,63 @@ async def walk(database: Database) -> Seen:
 
 
 async def _ask(http: httpx.AsyncClient, scope: Scope, question: str, seen: Seen) -> bool:
-    """Ask one query; return whether it was asked at all: it may be too large."""
+    """Ask one query; return whether it was asked at all: it may be too large.
+
+    What is refused within a record takes its neighbours with it: it is left out, and the rest is
+    asked again.
+    """
     question = question.replace("first: 100", "first: 6")
-    answer = await http.post("/graphql", json={"query": question})
-    said = answer.json()
     name = question.split()[1].partition("(")[0]
-    seen.calls += 1
-    codes = {
-        (tuple(each.get("path") or ()), each["extensions"].get("code"))
-        for each in said.get("errors", ())
-    }
-    seen.internal += [f"{name} by {scope}" for _, code in codes if code == "INTERNAL"]
-    if ((name,), "FORBIDDEN") in codes:
-        seen.refused += 1
-        return True
-    if any(not path for path, _ in codes):
-        return False
+    for _ in range(REFUSALS_MAX):
+        answer = await http.post("/graphql", json={"query": question})
+        said = answer.json()
+        seen.calls += 1
+        codes = {
+            (tuple(each.get("path") or ()), each["extensions"].get("code"))
+            for each in said.get("errors", ())
+        }
+        seen.internal += [f"{name} by {scope}" for _, code in codes if code == "INTERNAL"]
+        if ((name,), "FORBIDDEN") in codes:
+            seen.refused += 1
+            return True
+        if any(not path for path, _ in codes):
+            return False
+        _note(scope, name, said, seen)
+        refused = {path for path, code in codes if code == "FORBIDDEN"}
+        if not refused:
+            break
+        question = without(question, refused)
+    return True
+
+
+def without(question: str, paths: set[tuple[str | int, ...]]) -> str:
+    """Return a document without the fields that answers have at some paths."""
+    keys_of = {tuple(each for each in path if isinstance(each, str)) for path in paths}
+
+    def kept(selections: SelectionSetNode, above: tuple[str, ...]) -> SelectionSetNode:
+        fields = []
+        for field_ in selections.selections:
+            if isinstance(field_, FieldNode):
+                here = (*above, (field_.alias or field_.name).value)
+                if here in keys_of:
+                    continue
+                if field_.selection_set is not None:
+                    below = kept(field_.selection_set, here)
+                    given = {key: getattr(field_, key) for key in field_.keys}
+                    fields.append(FieldNode(**given | {"selection_set": below}))
+                    continue
+            fields.append(field_)  # type: ignore[arg-type]
+        return SelectionSetNode(selections=tuple(fields))
+
+    (operation,) = parse(question).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    given = {key: getattr(operation, key) for key in operation.keys}
+    return print_ast(
+        OperationDefinitionNode(**given | {"selection_set": kept(operation.selection_set, ())})
+    )
+
+
+def _note(scope: Scope, name: str, said: Mapping[str, Any], seen: Seen) -> None:
     seen.queries[name].add(scope)
     for coordinate, value in _leaves("Query", {name: (said.get("data") or {}).get(name)}):
         seen.present[coordinate].add(scope)
@@ -112,7 +164,6 @@ async def _ask(http: httpx.AsyncClient, scope: Scope, question: str, seen: Seen)
         seen.leaves[coordinate].add(scope)
         if scope is Scope.CLIENT:
             seen.of_client.add(str(value))
-    return True
 
 
 def _leaves(owner: str, data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -77,6 +77,8 @@ ASKED = {
     "claim.id": "warranty_claim",
     "difference.id": "reconciliation_difference",
     "import.id": "import_run",
+    "node.id": "unit",
+    "nodes.ids": "sales_order",
     "order.id": "sales_order",
     "reconciliationRun.id": "reconciliation_run",
     "returnCase.id": "return_case",

@@ -121,16 +121,16 @@ class Database(ABC):
     async def read(self, work: Work[Result]) -> Result:
         """Run a short, indexed read on one consistent picture."""
 
-    @abstractmethod
     async def read_once(self, work: Work[Result]) -> Result:
         """Run a short read of one statement, which is a consistent picture by itself."""
+        return await self.read(work)
 
-    @abstractmethod
-    def mark(self, topic: str) -> int | None:
+    def mark(self, topic: str) -> int | None:  # noqa: ARG002 - for those that know
         """Return a number that stays the same while no commit woke a topic; None: not known now.
 
         Another commit may change it, too.
         """
+        return None
 
     async def report(self, work: Work[Result]) -> Result:
         """Run a long read in a thread of its own; it holds up nobody."""

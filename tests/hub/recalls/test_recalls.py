@@ -148,14 +148,17 @@ def test_what_was_sold_is_listed_with_its_customer_and_order(world: World) -> No
     recall = open_recall(world, products=["CAM"], ranges=[{"first": "A-2", "last": "A-4"}])
     assert caught(world) == ["A-2", "A-3", "A-4"]
     row = row_of(world, "A-2")
-    assert (row["channel_id"], row["customer_ref"]) == (shop["id"], "c-1")
+    assert (row["channel_id"], row["customer_ref"]) == (shop["id"], "pos:c-1")
     assert row["status_when_caught"] == "sold"
     assert row["why"] == "product CAM; serials A2 to A4"
     assert standing(world, "A-2") == ("sold", "recalled", 1)
     found = world.read(lambda tx: customers(tx, recall["id"], first=10, after=None))
-    assert [(each["customer_ref"], each["units"]) for each in found] == [("c-1", 1), ("c-2", 1)]
-    orders = world.read(lambda tx: orders_of(tx, recall["id"], ["c-1", "c-2"]))
-    assert [each["number"] for each in orders["c-1"]] == ["#o-1"]
+    assert [(each["customer_ref"], each["units"]) for each in found] == [
+        ("pos:c-1", 1),
+        ("web:c-2", 1),
+    ]
+    orders = world.read(lambda tx: orders_of(tx, recall["id"], ["pos:c-1", "web:c-2"]))
+    assert [each["number"] for each in orders["pos:c-1"]] == ["#o-1"]
     whole(world)
 
 
@@ -238,7 +241,7 @@ def test_a_part_that_is_recalled_blocks_its_kit_and_names_who_has_it(world: Worl
     assert world.unit("CAM-2")["promised_to"] is not None
     open_recall(world, lots=["BAD"])
     assert caught(world) == ["L-1", "L-2"]
-    assert row_of(world, "L-1")["customer_ref"] == "c-1"
+    assert row_of(world, "L-1")["customer_ref"] == "pos:c-1"
     assert standing(world, "CAM-2") == ("in_stock", "recalled", 1)
     assert world.unit("CAM-2")["promised_to"] is None
     assert world.value("SELECT kind FROM exception_case") == "oversold"

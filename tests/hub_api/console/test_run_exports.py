@@ -164,7 +164,12 @@ def test_a_whole_run_is_json(shop: Shop) -> None:
         }
         gone = told["differences"][0]
         assert gone["proofs"] == [
-            {"record": "inbox", "id": "d-1", "at": "2026-11-21T13:00:00+00:00", "text": HOSTILE}
+            {
+                "record": "inbox",
+                "recordId": "d-1",
+                "at": "2026-11-21T13:00:00+00:00",
+                "text": HOSTILE,
+            }
         ]
         long = orjson.loads((await visitor.client.get(f"{home}.json")).content)
         found = [each["subject"] for each in long["differences"]]

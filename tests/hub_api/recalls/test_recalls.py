@@ -109,7 +109,7 @@ def test_a_recall_is_opened_followed_and_closed(world: World) -> None:
         nodes = first["nodes"] + rest["recall"]["units"]["nodes"]
         assert [each["unit"]["serial"] for each in nodes] == ["A-1", "A-2", "A-3", "A-4"]
         assert (nodes[0]["channel"], nodes[0]["orderNumber"], nodes[0]["customerRef"]) == (
-            "pos", "#o-1", "c-1",
+            "pos", "#o-1", "pos:c-1",
         )  # fmt: skip
         assert nodes[2]["unit"] == {
             "serial": "A-3", "status": "IN_STOCK", "disposition": "RECALLED", "isBlocked": True,
