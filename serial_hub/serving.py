@@ -56,10 +56,14 @@ def serve_alone(settings: Settings, role: str, *listening: socket.socket) -> Non
             asyncio.run(_work(settings, database))
             return
         # uvicorn raises the signal again when it has shut down: leave by the door, and close up.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        end = _End()
+        signal.signal(signal.SIGTERM, end)
         runtime = runtime_of(settings, database)
         server = _Server(configured(settings, runtime, works=role == "all"), runtime)
+        end.server = server
         settle_memory()
+        if end.is_asked:
+            sys.exit(0)
         server.run([*listening] or None)
         if not server.started:
             sys.exit("The hub could not start: see above.")
@@ -95,6 +99,25 @@ def settle_memory() -> None:
     # The objects of a large answer are young and many: to look through them all, again and again
     # while it is made, would hold the loop for a tenth of a second. `_Server` does it in between.
     gc.set_threshold(*YOUNG)
+
+
+class _End:
+    """What a SIGTERM does while no loop runs: it ends the process.
+
+    Python drops an exception that a signal raises within a callback of the garbage collector, which
+    runs while a process starts: so the server is told, too, and ends as soon as it runs.
+    """
+
+    def __init__(self) -> None:
+        self.is_asked = False
+        self.server: uvicorn.Server | None = None
+
+    def __call__(self, *_: object) -> None:
+        """End the process."""
+        self.is_asked = True
+        if self.server is not None:
+            self.server.should_exit = True
+        sys.exit(0)
 
 
 class _Server(uvicorn.Server):
