@@ -218,5 +218,5 @@ BUGS = (
     Bug("a deletion that is ignored", "was deleted, here it is", _deletion_ignored),
     Bug("two channels that take one order", "the order of another", _takes_all_of_the_account),
     Bug("an order taken because it was heard of", "the order of another", _takes_what_it_hears),
-    Bug("a lost record", "skipped|is not known|asks for", _odd_record_dropped),
+    Bug("a lost record", "skipped|is not known|asks for|is cancelled, here", _odd_record_dropped),
 )
