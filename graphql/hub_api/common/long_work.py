@@ -10,7 +10,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 import strawberry
-from graphql import GraphQLSchema
+from graphql import (
+    GraphQLField,
+    GraphQLSchema,
+    get_named_type,
+    get_nullable_type,
+    is_input_object_type,
+    is_list_type,
+)
 from strawberry.schema import schema_converter
 
 Given = TypeVar("Given")
@@ -37,17 +44,28 @@ def vars_of(argument: Any) -> Sequence[Any]:
 
 
 def convert_beside(schema: strawberry.Schema) -> strawberry.Schema:
-    """Have Strawberry make the inputs of mutations in a thread where they are many.
+    """Have Strawberry make inputs of mutations and queries in a thread where they are many.
 
     It makes them where it calls the resolver, on the event loop: ten thousand take 0.1 s. Here they
     are made before, and handed on under a name that no argument has.
     """
     core: GraphQLSchema = schema._schema
-    for field in core.mutation_type.fields.values() if core.mutation_type else ():
+    mutations = core.mutation_type.fields.values() if core.mutation_type else ()
+    queries = core.query_type.fields.values() if core.query_type else ()
+    for field in (*mutations, *(each for each in queries if _takes_many_inputs(each))):
         declared = field.extensions.get("strawberry-definition")
         if declared is not None and field.resolve is not None:
             field.resolve = _resolved_beside(schema, declared, field.resolve)
     return schema
+
+
+def _takes_many_inputs(query: GraphQLField) -> bool:
+    """Return whether a query takes a list of input objects: lists of texts are made in no time."""
+    return any(
+        is_list_type(get_nullable_type(each.type))
+        and is_input_object_type(get_named_type(each.type))
+        for each in query.args.values()
+    )
 
 
 def _resolved_beside(
