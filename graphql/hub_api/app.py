@@ -93,10 +93,14 @@ class _Hub(Starlette):
         """Serve one request, socket or lifespan."""
         if scope["type"] != "http" or scope["path"] != "/graphql":
             await super().__call__(scope, receive, send)
-        elif any(name == b"accept-encoding" for name, _ in scope["headers"]):
-            await self._compressed(scope, receive, send)
-        else:
-            await self._plain(scope, receive, send)
+            return
+        accepts = any(name == b"accept-encoding" for name, _ in scope["headers"])
+        endpoint = self._compressed if accepts else self._plain
+        try:
+            await endpoint(scope, receive, send)
+        except TROUBLES as error:  # before the view: where the origins of pages are read
+            answer = await _try_again(Request(scope), error)
+            await answer(scope, receive, send)
 
 
 def create_app(parts: Parts) -> Starlette:
@@ -194,7 +198,8 @@ def _two_person(settings: Settings) -> frozenset[str]:
 async def _try_again(_: Request, __: Exception) -> Response:
     """Say that the database is away: a channel sends its webhook again, a client its file."""
     error = {"code": TRY_AGAIN, "message": TRY_AGAIN_WORDS}
-    return JSONResponse({"error": error}, status_code=503, headers={"retry-after": "1"})
+    headers = {"retry-after": "1", "cache-control": "no-store", "x-content-type-options": "nosniff"}
+    return JSONResponse({"error": error}, status_code=503, headers=headers)
 
 
 def _execution(examples: Mapping[str, str], limiter: Limiter) -> Execution:

@@ -47,6 +47,21 @@ def test_a_command_is_answered_with_503_and_the_code_to_try_again(
 
 
 @each_trouble
+def test_a_page_of_another_origin_is_answered_with_503(
+    world: World, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    async def story(hub: Hub) -> None:
+        scanner = await hub.caller(Scope.SCANNER)
+        scanner.http.headers["origin"] = "https://shop.example"
+        with monkeypatch.context() as patched:
+            fail(world, patched, "read", trouble)
+            answer = await scanner.post(PICK)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+    play(world, story)
+
+
+@each_trouble
 def test_a_webhook_is_sent_again_by_its_channel(
     world: World, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
